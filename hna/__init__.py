@@ -1,0 +1,1 @@
+"""The open engine for health needs assessment."""

@@ -1,0 +1,336 @@
+"""The record of one published table: who found what, among whom, and how it was read."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from hna.errors import Fault, SourceError
+from hna.evidence.yaml_file import read_yaml
+
+_PERIOD = r"^(point|lifetime|proportion-of-cases|period-[1-9]\d*)$"
+_COUNT_KIND = r"^(people-point|people-period-[1-9]\d*|episodes|referrals)$"
+_ID = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+
+
+def _iso_date(text: str) -> str:
+    dt.date.fromisoformat(text)
+    return text
+
+
+Id = Annotated[str, Field(pattern=_ID, max_length=80)]
+Proportion = Annotated[float, Field(ge=0, le=1)]
+Date = Annotated[str, AfterValidator(_iso_date)]
+ReadFrom = Literal["primary table", "primary abstract", "secondary table", "secondary text"]
+
+
+class Record(BaseModel):
+    """A frozen record in which an unknown field is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, strict=False)
+
+
+class Citation(Record):
+    """Where a figure was printed."""
+
+    authors: str | None
+    """Authors or the publishing body, as printed."""
+    year: int | None
+    """Year of publication."""
+    title: str
+    """Title of the publication or release."""
+    container: str | None
+    """Journal, volume and pages, or the publisher and series."""
+    locator: str | None
+    """Table, page or sheet within the publication."""
+    doi: str | None
+    """Digital object identifier without a resolver, as 10.1016/…"""
+    url: str | None
+    """Public address, where there is no DOI."""
+    licence: str
+    """Terms on which the figures may be used, such as OGL-3.0."""
+
+    @model_validator(mode="after")
+    def _can_be_found(self) -> Citation:
+        if not (self.title.strip() and self.licence.strip()):
+            raise ValueError("a citation has a title and a licence")
+        if not any((self.authors, self.doi, self.url, self.container)):
+            raise ValueError("a citation names its authors, container, doi or url, so that it can be found")
+        if self.doi is not None and not self.doi.startswith("10."):
+            raise ValueError("a doi starts with '10.' and carries no resolver address")
+        return self
+
+    @property
+    def short(self) -> str:
+        """Authors and year, as in a footnote."""
+        authors = self.authors or self.container or self.title
+        return f"{authors} ({self.year})" if self.year else authors
+
+
+class Uncertainty(Record):
+    """What the source prints about its own sampling error."""
+
+    given: Literal["interval", "counts", "standard-error", "sample-size", "none"]
+    """Which columns of table.csv carry it."""
+    level: Annotated[float, Field(gt=0.5, lt=1)] | None = None
+    """Level of a printed interval, as a proportion."""
+
+    @model_validator(mode="after")
+    def _interval_has_level(self) -> Uncertainty:
+        if self.given == "interval" and self.level is None:
+            raise ValueError("an interval needs its level, such as level: 0.95")
+        return self
+
+
+class Severity(Record):
+    """How the source divides cases."""
+
+    kind: Literal["exclusive", "cumulative", "overlapping"]
+    """Exclusive strata add up; cumulative ones nest (at least mild, at least moderate); overlapping ones never add up."""
+    strata: Annotated[list[str], Field(min_length=1)]
+    """Names in order, mildest first where they are ordered; the values of the table's severity column."""
+
+
+class Study(Record):
+    """How the figure was found."""
+
+    design: str | None
+    """survey, cohort, register, admin, consensus, model or review."""
+    frame: Literal["household", "institution", "both", "registered_patients", "school_roll", "other"] | None
+    """Whom the sampling frame could reach."""
+    fieldwork: Annotated[list[int], Field(min_length=2, max_length=2)] | None
+    """First and last year of fieldwork."""
+    geography: str | None
+    """Where."""
+    sample_size: Annotated[int, Field(gt=0)] | None
+    """People examined."""
+    response_rate: Proportion | None
+    """Share of those invited who took part."""
+    exclusions: str | None
+    """Who was left out."""
+
+    @model_validator(mode="after")
+    def _years_in_order(self) -> Study:
+        if self.fieldwork and self.fieldwork[0] > self.fieldwork[1]:
+            raise ValueError("fieldwork runs from the earlier year to the later")
+        return self
+
+    @property
+    def mid_fieldwork(self) -> float | None:
+        """Middle of the fieldwork, in years."""
+        return None if self.fieldwork is None else sum(self.fieldwork) / 2 + 0.5
+
+
+class Appraisal(Record):
+    """How far the study may be biased."""
+
+    tool: str | None
+    """Checklist used, such as hoy-2012 or jbi-prevalence."""
+    overall: Literal["low", "moderate", "high"] | None
+    """Overall risk of bias."""
+    notes: str | None
+    """What was weak, item by item."""
+
+
+class Disclosure(Record):
+    """How the publisher hid or rounded counts."""
+
+    suppressed: str | None
+    """Mark printed in place of a small count."""
+    range: Annotated[list[int], Field(min_length=2, max_length=2)] | None
+    """Smallest and largest count that the mark may stand for."""
+    rounded_to: Annotated[int, Field(gt=1)] | None
+    """Base to which other counts were rounded."""
+
+    @model_validator(mode="after")
+    def _mark_has_range(self) -> Disclosure:
+        if (self.suppressed is None) != (self.range is None):
+            raise ValueError("a suppression mark and its range are given together")
+        if self.range and not 0 <= self.range[0] <= self.range[1]:
+            raise ValueError("the range of a suppressed count runs from its smallest to its largest value")
+        return self
+
+
+class _Source(Record):
+    id: Id
+    """Same as the folder's name."""
+    citation: Citation
+    """Where the figures were printed; without one nothing is loaded."""
+    read_from: ReadFrom
+    """What was read to make the table."""
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """Fingerprint of the table; `hna check --fix-fingerprints` writes it."""
+    title: str | None = None
+    """Short name for people."""
+    notes: str | None = None
+    """What a reader must know."""
+    corrections: list[str] | None = None
+    """What was changed from the printed figure, and why."""
+
+
+class PrevalenceSource(_Source):
+    """A published table of prevalence."""
+
+    kind: Literal["prevalence"]
+    """What the table holds."""
+    condition: str
+    """The need, in the field's words."""
+    case_definition: str
+    """Instrument and threshold that make a case."""
+    measure: Annotated[str, Field(pattern=_PERIOD)]
+    """point, period-<months>, lifetime, or proportion-of-cases (a split of cases by severity)."""
+    unit: Literal["percent", "per-1000", "proportion"]
+    """How table.csv is written."""
+    decimals: Annotated[int, Field(ge=0, le=9)]
+    """Decimals printed, in that unit."""
+    uncertainty: Uncertainty
+    """What the source prints about its sampling error."""
+    severity: Severity | None
+    """How cases are divided, or null."""
+    study: Study
+    """How the figure was found."""
+    appraisal: Appraisal
+    """How far it may be biased."""
+    design_effect: Annotated[float, Field(ge=1)] | None = None
+    """Variance relative to a simple random sample of the same size."""
+    applicability: dict[str, Any] | None = None
+    """Population, setting, time, definition, service system: 1 to 5, each with its reason."""
+    unused: str | None = None
+    """Why no shipped model uses this source."""
+
+    table_name: ClassVar[str] = "prevalence"
+
+    @property
+    def scale(self) -> float:
+        """Divisor from the table's unit to a proportion."""
+        return {"percent": 100.0, "per-1000": 1000.0, "proportion": 1.0}[self.unit]
+
+
+class PopulationSource(_Source):
+    """People living, or registered, in places."""
+
+    kind: Literal["population"]
+    """What the table holds."""
+    base: Literal["resident", "registered", "household", "school-roll"]
+    """Who is counted."""
+    basis: Literal["estimate", "projection", "census"]
+    """How the count came about."""
+
+
+class KnownSource(_Source):
+    """People known to a service."""
+
+    kind: Literal["known"]
+    """What the table holds."""
+    service: str
+    """The service or register."""
+    condition: str
+    """What it records."""
+    case_definition: str
+    """Codes or rule by which a person enters the record."""
+    count_kind: Annotated[str, Field(pattern=_COUNT_KIND)]
+    """people-point, people-period-<months>, episodes or referrals."""
+    base: Literal["resident", "registered", "household", "school-roll"]
+    """Who could be counted."""
+    reference_date: Date
+    """Day of the count, or last day of the period."""
+    disclosure: Disclosure | None
+    """How small counts were hidden or rounded, or null."""
+    duplicates: str | None
+    """Whether one person may be counted twice."""
+    covers: str | None
+    """Share of services or people that the record reaches."""
+
+
+class AreasSource(_Source):
+    """Areas and the areas they lie in, or groups of areas."""
+
+    kind: Literal["areas"]
+    """What the table holds."""
+
+
+Source = PrevalenceSource | PopulationSource | KnownSource | AreasSource
+KINDS: dict[str, type[Source]] = {
+    "prevalence": PrevalenceSource,
+    "population": PopulationSource,
+    "known": KnownSource,
+    "areas": AreasSource,
+}
+
+
+def faults_of(error: ValidationError, file: str, lines: dict[tuple[str | int, ...], int]) -> list[Fault]:
+    """All of a validation's faults, in the analyst's words.
+
+    Parameters
+    ----------
+    error : what pydantic found.
+    file : name of the file for the message.
+    lines : line number of each field that stands in the file.
+    """
+    faults = []
+    for item in error.errors():
+        where = tuple(item["loc"])
+        field = ".".join(str(part) for part in where)
+        line = next((lines[where[:n]] for n in range(len(where), 0, -1) if where[:n] in lines), None)
+        what, remedy = _in_words(item)
+        faults.append(Fault(what, remedy, file=f"{file}:{line}" if line else file, field=field))
+    return faults
+
+
+def _in_words(item: Any) -> tuple[str, str]:
+    kind = item["type"]
+    if kind == "missing":
+        return "required field is missing", "Add it; write null where the source says nothing"
+    if kind == "extra_forbidden":
+        return "unknown field", "Remove it, or mend its spelling (`hna schema source` lists the fields)"
+    given = repr(item.get("input"))
+    message = item["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    if kind == "value_error" or len(given) > 80:
+        return message, ""
+    return f"{message}, not {given}", ""
+
+
+def read_record(path: Path) -> Source:
+    """The record in a ``source.yaml``.
+
+    Raises
+    ------
+    SourceError
+        Names every fault of the file at once.
+    """
+    fields, lines = read_yaml(path)
+    kind = fields.get("kind")
+    if kind not in KINDS:
+        raise SourceError(
+            Fault(
+                f"kind is {kind!r}" if kind is not None else "required field is missing",
+                f"Write one of {', '.join(KINDS)}",
+                file=str(path),
+                field="kind",
+            )
+        )
+    try:
+        record = KINDS[kind].model_validate(fields)
+    except ValidationError as error:
+        raise SourceError(faults_of(error, str(path), lines)) from None
+    if record.id != path.parent.name:
+        raise SourceError(
+            Fault(
+                f"id is {record.id!r} in a folder named {path.parent.name!r}",
+                "Give the folder and the id the same name",
+                file=str(path),
+                field="id",
+            )
+        )
+    return record
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
