@@ -1,0 +1,1 @@
+"""Floor 2: what is observed, and how it compares."""
