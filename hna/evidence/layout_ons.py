@@ -282,8 +282,9 @@ def _projection_fields(path: Path, title: str, year: int | None) -> dict[str, An
         "notes": publishers_file(path),
         "corrections": [
             (
-                "Fractional people were made whole by largest remainder within each area, year and sex, keeping the printed "
-                "total of all ages to the nearest person; sums over areas can differ from a printed total by rounding."
+                "Fractional people were made whole by largest remainder within each area, year and sex, keeping the "
+                "printed total of all ages to the nearest person; sums over areas can differ from a printed total by "
+                "rounding."
             )
         ],
     }

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
 from hna.errors import Fault, SourceError
+from hna.evidence.layout_dfe import read_cin, read_cla, read_ehcp, read_lait, read_neighbours
 from hna.evidence.layout_nhs import read_qof_ccg, read_qof_icb, read_qof_lad
 from hna.evidence.layout_ons import (
     read_lsoa_syoa,
@@ -33,7 +34,8 @@ from hna.evidence.source import fingerprint
 CSV_LIMIT = 1_000_000
 """A table whose CSV would be larger is written as Parquet."""
 
-_FOLDERS = {"population": "population", "known": "known", "areas": "areas"}
+Option = str | int | Path | None
+_FOLDERS = ("population", "known", "areas", "prevalence_sources", "data", "models")
 _WHOLE = ("year", "age_from", "age_to", "persons")
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _WRITTEN = ("table.csv", "table.parquet", "source.yaml")
@@ -59,7 +61,7 @@ class Layout:
         """Names of the options that choose among what the file holds."""
         return tuple(inspect.signature(self.reader).parameters)[1:]
 
-    def reading(self, path: Path, **options: str | int | None) -> Reading:
+    def reading(self, path: Path, **options: Option) -> Reading:
         """The table, and the fields of its ``source.yaml``.
 
         Raises
@@ -77,7 +79,7 @@ class Layout:
             given["year"] = int(year)
         return self.reader(Path(path), **given)
 
-    def read(self, path: Path, **options: str | int | None) -> pd.DataFrame:
+    def read(self, path: Path, **options: Option) -> pd.DataFrame:
         """The publisher's figures in our columns, sorted."""
         return self.reading(path, **options).table
 
@@ -93,11 +95,16 @@ LAYOUTS: dict[str, Layout] = {
     "qof-ccg": Layout("QOF registers by clinical commissioning group", "known", read_qof_ccg),
     "qof-icb": Layout("QOF registers by integrated care board", "known", read_qof_icb),
     "qof-lad-hocl": Layout("QOF registers by authority, House of Commons Library", "known", read_qof_lad),
+    "dfe-ehcp": Layout("DfE education, health and care plans by age (SEN2)", "known", read_ehcp),
+    "dfe-cin": Layout("DfE children in need on 31 March (B1)", "known", read_cin),
+    "dfe-cla": Layout("DfE children looked after on 31 March", "known", read_cla),
+    "dfe-lait": Layout("DfE Local Authority Interactive Tool, one counted measure", "known", read_lait),
+    "dfe-neighbours": Layout("DfE statistical neighbours of each authority", "areas", read_neighbours),
 }
 """Every layout, by the name that `hna import` takes."""
 
 
-def import_file(layout: str, file: Path, to: Path, *, id: str | None = None, **options: str | int | None) -> Path:  # noqa: A002
+def import_file(layout: str, file: Path, to: Path, *, id: str | None = None, **options: Option) -> Path:  # noqa: A002
     """The folder that now holds a publisher's file as our table and its ``source.yaml``.
 
     Importing the same file again changes nothing. The folder appears whole or not at all.
@@ -125,7 +132,7 @@ def import_file(layout: str, file: Path, to: Path, *, id: str | None = None, **o
 
 
 def _check_id(folder: Path, kind: str) -> None:
-    if folder.name in (*_FOLDERS, "data"):
+    if folder.name in _FOLDERS:
         remedy = f"Name the table's own folder, such as {folder / 'my-table'}"
         raise SourceError(Fault(f"the folder {folder.name} holds many tables", remedy, file=str(folder)))
     if not _ID.fullmatch(folder.name):
