@@ -56,7 +56,11 @@ class AgeBand(NamedTuple):
         """A band with limits that make sense."""
         if not 0 <= low <= OLDEST or (high is not None and not low <= high <= OLDEST):
             raise AxisError(
-                Fault(f"ages from {low} to {high} are not a band", f"Ages run upwards from 0 to at most {OLDEST}", code="R104")
+                Fault(
+                    f"ages from {low} to {high} are not a band",
+                    f"Ages run upwards from 0 to at most {OLDEST}",
+                    code="R104",
+                )
             )
         return cls(low, high)
 
@@ -164,7 +168,9 @@ class AgeAxis:
         """
         if span not in self.span:
             what = f"ages {span.label} are asked for, and the source has {self.span.label}"
-            raise AxisError(Fault(what, "Ask for ages that the source covers, or add a source that covers them", code="R201"))
+            raise AxisError(
+                Fault(what, "Ask for ages that the source covers, or add a source that covers them", code="R201")
+            )
         kept = []
         for band in self.bands:
             if band.meets(span):

@@ -72,13 +72,17 @@ class Gazetteer:
             raise AxisError(
                 Fault(f"{wanted!r} is the name of {len(named)} areas", "Give the code", rows=named, field="area")
             )
-        near = [self._by_name[name][0] for name in difflib.get_close_matches(_key(wanted), self._by_name, _SUGGESTIONS, 0.6)]
+        near = [
+            self._by_name[name][0] for name in difflib.get_close_matches(_key(wanted), self._by_name, _SUGGESTIONS, 0.6)
+        ]
         near += [
             found[0]
             for name, found in sorted(self._by_name.items())
             if _key(wanted) and _key(wanted) in name and found[0] not in near
         ]
-        remedy = "Nearest are listed; `hna areas` lists all" if near else "`hna areas` lists the areas that can be asked for"
+        remedy = (
+            "Nearest are listed; `hna areas` lists all" if near else "`hna areas` lists the areas that can be asked for"
+        )
         raise AxisError(Fault(f"no area is called {wanted!r}", remedy, rows=near[:_SUGGESTIONS], field="area"))
 
     def find_all(self, texts: Iterable[str]) -> list[Area]:

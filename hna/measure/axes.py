@@ -51,7 +51,9 @@ def match(left: xr.DataArray, right: xr.DataArray, dims: Sequence[str] | None = 
         only_left = [label for label in ours if label not in theirs]
         only_right = [label for label in theirs if label not in ours]
         if only_left or only_right:
-            rows = [f"left only: {label}" for label in only_left[:3]] + [f"right only: {label}" for label in only_right[:3]]
+            rows = [f"left only: {label}" for label in only_left[:3]] + [
+                f"right only: {label}" for label in only_right[:3]
+            ]
             faults.append(Fault(f"labels on {dim!r} differ", "Bring both to the same labels by name", rows=rows))
         else:
             faults.append(Fault(f"labels on {dim!r} are in a different order", "Sort both the same way", rows=ours[:5]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -15,10 +15,19 @@ from hna.measure.ages import AgeBand
 from hna.measure.axes import canonical, match
 from hna.measure.draws import check_level
 
-if TYPE_CHECKING:
-    from hna.measure.citations import Cited
-
 Unit = Literal["people", "proportion", "probability"]
+
+
+class Cited(Protocol):
+    """A source that a number rests on."""
+
+    @property
+    def id(self) -> str:
+        """Identifier on the shelf."""
+
+    @property
+    def words(self) -> str:
+        """The reference, as a reader would find it."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,9 @@ class Estimate:
             if not np.isfinite(array.values).all():
                 missing = np.argwhere(~np.isfinite(array.values))[:5].tolist()
                 remedy = "Fill or leave out the cell by a named act, before an Estimate is made"
-                raise QuantityError(Fault(f"{name} of {self.quantity} has missing or infinite values", remedy, rows=missing))
+                raise QuantityError(
+                    Fault(f"{name} of {self.quantity} has missing or infinite values", remedy, rows=missing)
+                )
 
     def interval(self, level: float = 0.95) -> pd.DataFrame:
         """A table of every cell with its estimate and equal-tailed limits.
@@ -96,9 +107,14 @@ class Estimate:
         if not headline.dims:
             return pd.DataFrame({"estimate": [headline.item()], "lower": [lower.item()], "upper": [upper.item()]})
         index = pd.MultiIndex.from_product(
-            [headline.coords[dim].values.tolist() for dim in headline.dims], names=[str(dim) for dim in headline.dims]
+            [headline.coords[dim].values.tolist() for dim in headline.dims],
+            names=[str(dim) for dim in headline.dims],
         )
-        cells = {"estimate": headline.values.ravel(), "lower": lower.values.ravel(), "upper": upper.values.ravel()}
+        cells = {
+            "estimate": headline.values.ravel(),
+            "lower": lower.values.ravel(),
+            "upper": upper.values.ravel(),
+        }
         return pd.DataFrame(cells, index=index).reset_index()
 
     def to_xarray(self) -> xr.DataArray:
@@ -117,5 +133,7 @@ class Estimate:
         if self.unit != "people":
             raise QuantityError(f"{self.quantity} is a {self.unit}: only people can be added up")
         if "severity" in dims:
-            raise QuantityError(Fault("strata of severity are not added up here", "Ask for need without severity", code="R152"))
+            raise QuantityError(
+                Fault("strata of severity are not added up here", "Ask for need without severity", code="R152")
+            )
         return replace(self, headline=self.headline.sum(dims), draws=self.draws.sum(dims))

@@ -41,7 +41,7 @@ class ErrorTerms(Record):
     @model_validator(mode="after")
     def _reasoned(self) -> ErrorTerms:
         if not self.because and any(getattr(self, term) is not None for term in ERROR_TERMS):
-            raise ValueError("error terms need their reason: write because: \"…\"")
+            raise ValueError('error terms need their reason: write because: "…"')
         return self
 
 
@@ -172,7 +172,11 @@ class Target(Record):
 class Compare(Record):
     """What each area is set beside."""
 
-    areas: list[Literal["region", "england", "statistical-neighbours"]] = ["region", "england", "statistical-neighbours"]
+    areas: list[Literal["region", "england", "statistical-neighbours"]] = [
+        "region",
+        "england",
+        "statistical-neighbours",
+    ]
     """Comparators."""
 
 
@@ -289,7 +293,9 @@ def read_model(path: Path) -> Model:
         raise ModelError(faults_of(error, str(path), lines)) from None
     if model.need != path.stem:
         remedy = "Give the file and the need the same name"
-        raise ModelError(Fault(f"need is {model.need!r} in a file named {path.name!r}", remedy, file=str(path), field="need"))
+        raise ModelError(
+            Fault(f"need is {model.need!r} in a file named {path.name!r}", remedy, file=str(path), field="need")
+        )
     return model
 
 

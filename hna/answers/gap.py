@@ -1,0 +1,405 @@
+"""The gap between estimated need and people known to services: met, unmet, coverage, and how sure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from hna.answers.ledger import Ledger, align, months_apart
+from hna.answers.need import NeedEstimate
+from hna.answers.services import union_bounds
+from hna.errors import AlignmentError, AxisError, Fault
+from hna.evidence.known import Known
+from hna.measure.ages import AgeBand
+from hna.measure.areas import Area
+from hna.measure.draws import check_level, stream, uniform
+from hna.measure.estimate import Cited, Estimate
+from hna.model.defaults import Defaults
+from hna.model.spec import FACTORS, Factors, KnownUse, Model
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class KnownPeople:
+    """People known, between two bounds that differ where a count is hidden or services overlap.
+
+    Parameters
+    ----------
+    point : the number, or None where only bounds are known.
+    low, high : shape (draw,), people.
+    printed : smallest and largest count that the publisher's figures allow.
+    """
+
+    point: float | None
+    low: Array
+    high: Array
+    printed: tuple[float, float]
+
+    @property
+    def middle(self) -> float:
+        """The number, or the middle of its bounds: for drawing, never for printing."""
+        return self.point if self.point is not None else float((self.low.mean() + self.high.mean()) / 2)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One printed number: an estimate (None where hidden), its limits, and a probability where it has one."""
+
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+    probability: float | None = None
+
+
+def known_people(known: Known, rows: NDArray[np.bool_], use: KnownUse, seed: int, draws: int) -> KnownPeople:
+    """The people in some rows of a table of counts, with its measurement model.
+
+    A rounded cell is uniform over the counts that round to it; a hidden cell stays between its bounds. Each factor of
+    the measurement model is triangular on its range, one stream each, the same for every area and year.
+
+    Parameters
+    ----------
+    known : the counts.
+    rows : which to add up.
+    use : the model's factors.
+    seed, draws : of the streams.
+    """
+    low, high = np.zeros(draws), np.zeros(draws)
+    point: float | None = 0.0
+    printed = [0.0, 0.0]
+    for n in np.flatnonzero(rows):
+        least, most, count = known.lower[n], known.upper[n], known.count[n]
+        printed[0] += least
+        printed[1] += most
+        if np.isnan(count):
+            point = None
+            low, high = low + least, high + most
+            continue
+        point = None if point is None else point + float(count)
+        cell: Array | float = float(count)
+        if most > least:
+            key = f"{known.source.id}:{known.area_code[n]}:{known.year[n]}:{known.sex[n]}:{known.bands[n].label}:{known.severity[n]}"
+            cell = stream(seed, f"rounding:{key}").integers(int(least), int(most) + 1, draws).astype(float)
+        low, high = low + cell, high + cell
+    factor, middle = _factor(use.factors, known.source.id, seed, draws)
+    return KnownPeople(None if point is None else point * middle, low * factor, high * factor, (printed[0], printed[1]))
+
+
+def _factor(factors: Factors | None, name: str, seed: int, draws: int) -> tuple[Array, float]:
+    product, middle = np.ones(draws), 1.0
+    if factors is None:
+        return product, middle
+    for factor in FACTORS:
+        value = getattr(factors, factor)
+        if value is None:
+            continue
+        least, most = value if isinstance(value, list) else (value, value)
+        centre = (least + most) / 2
+        points = uniform(seed, f"factor:{name}:{factor}", draws)
+        half = (most - least) / 2
+        drawn = np.where(points < 0.5, least + half * np.sqrt(2 * points), most - half * np.sqrt(2 * (1 - points)))
+        if factor == "extraction":
+            product, middle = product / drawn, middle / centre
+        else:
+            product, middle = product * drawn, middle * centre
+    return product, middle
+
+
+def figures(
+    need_point: float, need_draws: Array, known: KnownPeople, level: float, target: float | None
+) -> dict[str, Figure]:
+    """Everything said of one need and one count, taken draw by draw and summarised last.
+
+    Parameters
+    ----------
+    need_point : published rate × people.
+    need_draws : shape (draw,), people.
+    known : people known.
+    level : confidence level.
+    target : share of people in need who should be known.
+
+    Returns
+    -------
+    figures for ``known, gap, coverage, p_known_exceeds_need`` and, with a target, ``target_shortfall``. The gap is need
+    less known and keeps its sign; coverage is known over need, its estimate the median of the draws.
+    """
+    at = [(1 - level) / 2, (1 + level) / 2]
+    point = known.point
+    exact = point is not None and known.printed[0] == known.printed[1] and np.ptp(known.low) == 0
+    if exact:
+        of_known = Figure(point, point, point)
+    elif point is not None:
+        of_known = Figure(point, float(np.quantile(known.low, at[0])), float(np.quantile(known.high, at[1])))
+    else:
+        of_known = Figure(None, float(known.low.min()), float(known.high.max()))
+    safe = np.maximum(need_draws, 1e-9)
+
+    def spread(lowest: Array, highest: Array, estimate: float | None, positive: bool = False) -> Figure:
+        lower, upper = float(np.quantile(lowest, at[0])), float(np.quantile(highest, at[1]))
+        chance = float(((lowest > 0).mean() + (highest > 0).mean()) / 2) if positive else None
+        return Figure(estimate, lower, upper, chance if point is not None or not positive else None)
+
+    found = {"known": of_known}
+    gap_point = None if point is None else need_point - point
+    found["gap"] = spread(need_draws - known.high, need_draws - known.low, gap_point, positive=True)
+    ratio = (known.low / safe, known.high / safe)
+    middle = None if point is None else float(np.median(ratio[0]))
+    found["coverage"] = spread(*ratio, middle)
+    exceed = float((known.low > need_draws).mean()), float((known.high > need_draws).mean())
+    found["p_known_exceeds_need"] = (
+        Figure(exceed[0], exceed[0], exceed[1]) if point is not None else Figure(None, exceed[0], exceed[1])
+    )
+    if target is not None:
+        short = None if point is None else target * need_point - point
+        found["target_shortfall"] = spread(
+            target * need_draws - known.high, target * need_draws - known.low, short, positive=True
+        )
+    return found
+
+
+def leverage(need: float, known: float) -> float | None:
+    """How many per cent the gap changes for each per cent of error in the estimate: 1 / (1 − coverage).
+
+    None where known people are as many as the estimate, or more.
+    """
+    return need / (need - known) if need > known else None
+
+
+def flags_of(found: dict[str, Figure], use: KnownUse, months: float, defaults: Defaults) -> list[str]:
+    """Diagnostic codes that a gap carries."""
+    flags = []
+    factors = use.factors
+    if factors is None or factors.in_need is None:
+        flags.append("N701")
+    if factors is None:
+        flags.append("W601")
+    if months > defaults.reference_lag_months:
+        flags.append("W605")
+    if found["known"].estimate is None:
+        flags.append("N602")
+    chance = found["p_known_exceeds_need"]
+    most = chance.upper if chance.upper is not None else 0.0
+    if most > 0.5:
+        flags.append("W723")
+    elif most > 0.2:
+        flags.append("W722")
+    return flags
+
+
+def rows_for(known: Known, span: AgeBand, sex: str, bridged: bool, severity: str | None = None) -> NDArray[np.bool_]:
+    """Rows that add up to the people of an age span and sex.
+
+    Parameters
+    ----------
+    known : counts of one area and year.
+    span : ages of the need.
+    sex : of the need.
+    bridged : whether the count's own ages are taken whole, to be cut by a factor.
+    severity : one stratum; None for all.
+    """
+    held = set(known.sex.tolist())
+    wanted = {sex} if sex in held else {"female", "male"}
+    rows = np.array([name in wanted for name in known.sex])
+    if not bridged:
+        rows &= np.array([band in span for band in known.bands])
+    if severity is not None:
+        rows &= known.severity == severity
+    elif (known.severity == "").any() and (known.severity != "").any():
+        rows &= known.severity == ""
+    return rows
+
+
+@dataclass(frozen=True, eq=False)
+class Gap:
+    """Need less known, for each area and year that has both.
+
+    Parameters
+    ----------
+    need : people in need, over area and year.
+    known : people known, for each area and year.
+    ledgers : one an area.
+    net : need less known; where a count is hidden its draws spread over the range, and only limits are printed.
+    coverage : known over need.
+    target : share that should be known.
+    """
+
+    need: NeedEstimate
+    known: dict[tuple[str, int], KnownPeople]
+    ledgers: tuple[Ledger, ...]
+    net: Estimate
+    coverage: Estimate
+    target: float | None = None
+
+    @property
+    def ledger(self) -> pd.DataFrame:
+        """What was aligned, and how: one row an item."""
+        rows = [
+            {"area": ledger.area.code, "known": ledger.known, "item": entry.item, "need_side": entry.need,
+             "known_side": entry.known, "verdict": entry.verdict, "how": entry.how}
+            for ledger in self.ledgers for entry in ledger.entries
+        ]  # fmt: skip
+        return pd.DataFrame(rows)
+
+    @property
+    def citations(self) -> tuple[Cited, ...]:
+        """Every source it rests on."""
+        return self.net.citations
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Diagnostic codes."""
+        return self.net.flags
+
+    def to_xarray(self) -> xr.DataArray:
+        """Draws of the gap."""
+        return self.net.to_xarray()
+
+    def interval(self, level: float = 0.95) -> pd.DataFrame:
+        """A table of need, known, gap, coverage and P(known > need) for each area and year.
+
+        Returns
+        -------
+        table with columns ``area, year, quantity, estimate, lower, upper, probability``; the estimate is missing where
+        a count is hidden.
+        """
+        check_level(level)
+        rows = []
+        need = self.need.interval(level).set_index(["area", "year"])
+        for (area, year), known in self.known.items():
+            point = self.need.headline.sel(area=area, year=year).item()
+            draws = self.need.draws.sel(area=area, year=year).values
+            found = figures(point, draws, known, level, self.target)
+            of_need = need.loc[(area, year)]
+            first = Figure(float(of_need["estimate"]), float(of_need["lower"]), float(of_need["upper"]))
+            for quantity, figure in {"need": first, **found}.items():
+                rows.append({"area": area, "year": year, "quantity": quantity, **vars(figure)})
+        return pd.DataFrame(rows)
+
+
+def gap(need: NeedEstimate, known: Known, use: KnownUse | None = None) -> Gap:
+    """Need less the people known to a service, area by area.
+
+    The count of the year nearest to each year of the need is used, once: for the year of the need nearest to the count.
+
+    Parameters
+    ----------
+    need : from `hna.need`, by area and year.
+    known : from `hna.known`.
+    use : factors and bridges; None for those that the model gives this source, or none.
+
+    Returns
+    -------
+    Gap with its ledger.
+
+    Raises
+    ------
+    AlignmentError
+        R711 if the two do not count the same people.
+    AxisError
+        If need is not by area and year, or no area has both.
+    """
+    if set(need.headline.dims) != {"area", "year"}:
+        raise AxisError(Fault("a gap is formed from need by area and year", 'Ask for by=["area", "year"]'))
+    model = need.rates.model
+    use = use or use_of(model, known.source.id)
+    size, seed = need.rates.size, need.rates.seed
+    people: dict[tuple[str, int], KnownPeople] = {}
+    ledgers, flags = [], dict.fromkeys(need.flags)
+    faults: list[Fault] = []
+    for area in need.population.areas:
+        held = known.take(known.area_code == area.code)
+        if not len(held):
+            continue
+        year, counted = nearest(need.population.years, held.years)
+        held = held.take(held.year == counted)
+        ledger = replace(
+            align(need.universe, need.rates.severities[1:], held, use, area, need.population.base, year),
+            need=model.need,
+        )
+        if not ledger.aligned:
+            faults.append(ledger.refusal())
+            continue
+        ledgers.append(ledger)
+        rows = rows_for(held, need.universe.ages, need.universe.sex, bridged(ledger))
+        people[area.code, year] = known_people(held, rows, use, seed, size)
+    if faults:
+        raise AlignmentError(faults)
+    if not people:
+        remedy = "Use counts for the same areas, by code"
+        raise AxisError(Fault(f"{known.source.id} has no count for these areas", remedy, rows=need.population.areas))
+    return _assembled(need, known, use, people, ledgers, flags)
+
+
+def use_of(model: Model, name: str) -> KnownUse:
+    """How a model uses a count; plainly, if it does not name it."""
+    return next((use for use in model.known if use.source == name), KnownUse(source=name))
+
+
+def bridged(ledger: Ledger) -> bool:
+    """Whether the ages of a count are bridged by a factor."""
+    return any(entry.item == "age range" and entry.verdict == "bridged" for entry in ledger.entries)
+
+
+def nearest(need_years: Sequence[int], known_years: Sequence[int]) -> tuple[int, int]:
+    """The year of need and the year of a count that are nearest, later counts first."""
+    return min(
+        ((year, counted) for counted in sorted(known_years, reverse=True) for year in need_years),
+        key=lambda pair: abs(pair[0] - pair[1]),
+    )
+
+
+def _assembled(
+    need: NeedEstimate,
+    known: Known,
+    use: KnownUse,
+    people: dict[tuple[str, int], KnownPeople],
+    ledgers: list[Ledger],
+    flags: dict[str, None],
+) -> Gap:
+    areas = [code for code, _ in people]
+    years = sorted({year for _, year in people})
+    if len(years) > 1:
+        raise AxisError(
+            Fault("counts of different areas are nearest to different years", "Ask for one year of need", rows=years)
+        )
+    point = need.headline.sel(area=areas, year=years).transpose("area", "year")
+    drawn = need.draws.sel(area=areas, year=years).transpose("area", "year", "draw")
+    size = need.rates.size
+    middle = np.array([[person.middle] for person in people.values()])
+    within = uniform(need.rates.seed, f"hidden:{known.source.id}", size)
+    counts = np.stack([person.low + (person.high - person.low) * within for person in people.values()])[:, None, :]
+    for (_, year), person in people.items():
+        months = months_apart(known.source.reference_date, year)
+        found = figures(float(point[0, 0]), drawn.values[0, 0], person, 0.95, None)
+        flags |= dict.fromkeys(flags_of(found, use, months, need.rates.defaults))
+    citations = (*need.citations, known.source)
+    codes = tuple(sorted(flags))
+    net = Estimate(point - middle, drawn - counts, "gap", "people", need.universe, citations, codes)
+    ratio = counts / np.maximum(drawn, 1e-9)
+    coverage = Estimate(ratio.median("draw"), ratio, "coverage", "proportion", need.universe, citations, codes)
+    target = need.rates.model.target.coverage if need.rates.model.target else None
+    return Gap(need, people, tuple(ledgers), net, coverage, target)
+
+
+def union_known(
+    services: dict[str, KnownPeople], overlaps: dict[frozenset[str], float], cap: float | None = None
+) -> KnownPeople:
+    """Distinct people known to any of several services, between the bounds that their overlap allows.
+
+    Parameters
+    ----------
+    services : people known to each.
+    overlaps : people known to both of two.
+    cap : most people there could be.
+    """
+    size = len(next(iter(services.values())).low)
+    least = union_bounds({name: float(people.low.min()) for name, people in services.items()}, overlaps, cap)
+    most = union_bounds({name: float(people.high.max()) for name, people in services.items()}, overlaps, cap)
+    low, high = np.full(size, least.lower), np.full(size, most.upper)
+    return KnownPeople(least.lower if least.lower == most.upper else None, low, high, (least.lower, most.upper))

@@ -1,0 +1,198 @@
+"""Need: rates applied to people, one block at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from hna.errors import AxisError, Fault
+from hna.evidence.population import Population
+from hna.measure.areas import Area
+from hna.measure.draws import stream
+from hna.measure.estimate import Estimate
+from hna.model.rates import Rates
+
+Array = NDArray[np.float64]
+DIMENSIONS = ("area", "year", "severity", "sex", "age")
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """People in need in one area and year.
+
+    Parameters
+    ----------
+    area, year : where and when.
+    people : shape (sex, age), in the rates' bands.
+    headline : shape (severity, sex, age), published rate × people.
+    draws : shape (severity, sex, age, draw).
+    realised : whether the chance of who is actually there is included.
+    """
+
+    area: Area
+    year: int
+    people: Array
+    headline: Array
+    draws: Array
+    realised: bool
+
+
+def people_in_bands(rates: Rates, population: Population) -> Population:
+    """People summed into the rates' own sexes and bands."""
+    return population.on(_sexes(rates), rates.ages)
+
+
+def _sexes(rates: Rates) -> tuple[str, ...]:
+    if rates.sexes == ("persons",) and rates.model.sex != "persons":
+        return (rates.model.sex,)
+    return rates.sexes
+
+
+def blocks(rates: Rates, population: Population) -> Iterator[Block]:
+    """Need in each area and year in turn; each block may be summarised and dropped.
+
+    Parameters
+    ----------
+    rates : from `make_rates`.
+    population : people, in any sexes and bands that add up to the rates'.
+
+    Raises
+    ------
+    AxisError
+        If the population lacks ages or sexes that the rates need.
+    """
+    banded = people_in_bands(rates, population)
+    mean = rates.mean()
+    shared: dict[int, Array] = {}
+    for a, area in enumerate(banded.areas):
+        for y, year in enumerate(banded.years):
+            people = banded.people[a, y]
+            if rates.has_transport:
+                rate = rates.at(area.code, year)
+            else:
+                key = year if rates.changes_by_year else 0
+                if key not in shared:
+                    shared[key] = rates.at("", year)
+                rate = shared[key]
+            headline = mean * people
+            draws = rate * people[None, :, :, None]
+            total = _total(headline, rates)
+            few = bool(total < rates.defaults.realised_below)
+            if few:
+                draws = realise(draws, people, rates, area.code)
+            yield Block(area, year, people, headline, draws, few)
+
+
+def _total(headline: Array, rates: Rates) -> float:
+    layers = headline[: len(rates.layers)].sum(axis=(1, 2))
+    return float(layers.max())
+
+
+def realise(draws: Array, people: Array, rates: Rates, area: str) -> Array:
+    """Expected people become people who are there: binomial for the total, divided among the cells by chance.
+
+    The total of each layer is binomial with the population as its size and the expected number as its mean; it is
+    divided among cells by a multinomial with the expected shares, so that cells add up to the total in every draw. The
+    stream is keyed by need and area, and is the same in every year.
+
+    Parameters
+    ----------
+    draws : shape (severity, sex, age, draw), expected people.
+    people : shape (sex, age).
+    """
+    size = max(int(round(float(people.sum()))), 1)
+    found = np.empty_like(draws)
+    for layer, name in enumerate(rates.layers):
+        strata = range(len(rates.layers), draws.shape[0]) if layer == 0 and rates.strata else [layer]
+        expected = np.concatenate([draws[s].reshape(-1, draws.shape[-1]) for s in strata])
+        total = expected.sum(axis=0)
+        generator = stream(rates.seed, f"realised:{rates.model.need}:{name}:{area}")
+        there = generator.binomial(size, np.clip(total / size, 0, 1))
+        split = stream(rates.seed, f"realised-cells:{rates.model.need}:{name}:{area}")
+        shares = np.divide(expected, total, out=np.full_like(expected, 1 / len(expected)), where=total > 0).T
+        cells = split.multinomial(there, shares / shares.sum(axis=1, keepdims=True)).T.astype(float)
+        parts = cells.reshape(len(strata), *draws.shape[1:])
+        for n, s in enumerate(strata):
+            found[s] = parts[n]
+        if layer == 0 and rates.strata:
+            found[0] = parts.sum(axis=0)
+    return found
+
+
+def need(rates: Rates, population: Population, by: Sequence[str] = ("area", "year")) -> Estimate:
+    """People in need, as draws.
+
+    Parameters
+    ----------
+    rates : from `hna.rates`.
+    population : from `hna.population`.
+    by : which of area, year, severity, sex, age to keep; the others are summed (severity: all cases together).
+
+    Returns
+    -------
+    Estimate in people over `by` and draw.
+
+    Raises
+    ------
+    AxisError
+        If `by` names an unknown dimension, or the population does not fit the rates.
+    """
+    unknown = [dim for dim in by if dim not in DIMENSIONS]
+    if unknown:
+        raise AxisError(Fault("need cannot be given by these", f"Use {', '.join(DIMENSIONS)}", rows=unknown))
+    banded = people_in_bands(rates, population)
+    severities = rates.severities if "severity" in by else rates.severities[:1]
+    sums = tuple(axis for axis, dim in ((1, "sex"), (2, "age")) if dim not in by)
+    headline: list[Array] = []
+    draws: list[Array] = []
+    realised = False
+    for block in blocks(rates, banded):
+        keep = len(severities)
+        headline.append(block.headline[:keep].sum(axis=sums))
+        draws.append(block.draws[:keep].sum(axis=sums))
+        realised = realised or block.realised
+    inner = tuple(dim for dim in ("severity", "sex", "age") if dim in by or dim == "severity")
+    coords = {
+        "area": [area.code for area in banded.areas],
+        "year": list(banded.years),
+        "severity": list(severities),
+        "sex": list(banded.sexes),
+        "age": rates.ages.labels,
+    }
+    shape = (len(banded.areas), len(banded.years))
+    dims = ("area", "year", *inner)
+    labels = {dim: coords[dim] for dim in dims}
+    point = xr.DataArray(np.stack(headline).reshape(*shape, *headline[0].shape), dims=dims, coords=labels)
+    drawn = xr.DataArray(np.stack(draws).reshape(*shape, *draws[0].shape), dims=(*dims, "draw"), coords=labels)
+    if "severity" not in by:
+        point, drawn = point.isel(severity=0, drop=True), drawn.isel(severity=0, drop=True)
+    gone = [dim for dim in ("area", "year") if dim not in by]
+    if gone:
+        point, drawn = point.sum(gone), drawn.sum(gone)
+    flags = dict.fromkeys((*rates.flags, *banded.flags))
+    flags |= age_of_evidence(rates, max(banded.years))
+    if realised:
+        flags["N461"] = None
+    return NeedEstimate(
+        point, drawn, "need", "people", rates.universe, (*rates.citations, *banded.citations), tuple(sorted(flags)),
+        rates=rates, population=banded,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class NeedEstimate(Estimate):
+    """People in need, with the rates and people they were made from."""
+
+    rates: Rates = None  # type: ignore[assignment]
+    population: Population = None  # type: ignore[assignment]
+
+
+def age_of_evidence(rates: Rates, year: int) -> dict[str, None]:
+    """W162 if any fieldwork is old in a year."""
+    middles = [part.source.study.mid_fieldwork for part in rates.parts]
+    old = any(middle is not None and year - middle > rates.defaults.old_evidence for middle in middles)
+    return {"W162": None} if old else {}

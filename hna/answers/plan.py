@@ -1,0 +1,215 @@
+"""Which people are counted for which years: chosen openly, from what the shelf holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from hna.errors import AxisError, Fault
+from hna.evidence.known import Known
+from hna.evidence.population import Population, areas_and_years, read_population, split_sex
+from hna.evidence.shelf import Shelf
+from hna.evidence.source import PopulationSource
+from hna.measure.areas import Area, Gazetteer
+from hna.model.rates import Rates
+
+PROJECTED_STEP = 5
+"""Projected years shown unless others are asked for: every fifth, counted from the base year."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A population on the shelf, and what it holds."""
+
+    record: PopulationSource
+    areas: Gazetteer
+    years: tuple[int, ...]
+    own: bool
+
+    def has(self, area: Area) -> bool:
+        """Whether it counts an area."""
+        return any(area.code == known.code for known in self.areas.areas)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Areas, and the years of each population that are used.
+
+    Parameters
+    ----------
+    areas : in the order asked for.
+    counted : populations with their years and areas.
+    explicit : whether the analyst chose the years.
+    notes : areas that a population does not hold, in words.
+    """
+
+    areas: tuple[Area, ...]
+    counted: tuple[tuple[Held, tuple[int, ...], tuple[Area, ...]], ...]
+    explicit: bool
+    notes: tuple[str, ...] = ()
+
+    @property
+    def years(self) -> tuple[int, ...]:
+        """Every year of need."""
+        return tuple(sorted({year for _, years, _ in self.counted for year in years}))
+
+
+def populations_on(shelf: Shelf, name: str | None = None) -> list[Held]:
+    """Populations that may be used: the one named, else the analyst's own if there are any, else those shipped."""
+    folders = shelf.folders(PopulationSource)
+    names = [name] if name is not None else list(folders)
+    held = []
+    for known in names:
+        record = shelf.record(PopulationSource, known)
+        areas, years = areas_and_years(shelf, known)
+        held.append(Held(record, areas, years, shelf.own(folders[known])))
+    own = [one for one in held if one.own]
+    return held if name is not None or not own else own
+
+
+def plan(
+    shelf: Shelf, areas: Sequence[str], population: str | None = None, years: Sequence[int] | None = None
+) -> Plan:
+    """Which population serves which years.
+
+    Parameters
+    ----------
+    shelf : where the populations are.
+    areas : names or codes; empty for every area of the analyst's own populations.
+    population : the only one to use; None to choose.
+    years : the years asked for; None for the latest estimate and, from projections, every fifth year after it.
+
+    Raises
+    ------
+    AxisError
+        An unknown area, or a year that no population holds.
+    """
+    held = populations_on(shelf, population)
+    if not areas:
+        wanted = Gazetteer(area for one in held for area in one.areas.areas).areas
+    else:
+        wanted = _find(held, shelf, areas, population)
+    if years is not None:
+        return _asked_for(held, wanted, sorted(set(years)))
+    estimates = sorted((one for one in held if one.record.basis != "projection"), key=lambda one: one.years[-1])
+    counted: dict[str, tuple[Held, tuple[int, ...], list[Area]]] = {}
+    notes = []
+    for area in wanted:
+        has = [one for one in estimates if one.has(area)]
+        projected = [one for one in held if one.record.basis == "projection" and one.has(area)]
+        base = has[-1] if has else None
+        if base is not None:
+            shown = base.years[-1:] if not base.own else base.years
+            counted.setdefault(base.record.id, (base, shown, []))[2].append(area)
+        for one in projected:
+            first = base.years[-1] if base is not None else None
+            chosen = tuple(year for year in one.years if (first is None or (year > first and (year - first) % PROJECTED_STEP == 0)))
+            if first is None and len(chosen) > PROJECTED_STEP:
+                chosen = tuple(year for year in one.years if (one.years[-1] - year) % PROJECTED_STEP == 0)
+            if chosen:
+                counted.setdefault(one.record.id, (one, chosen, []))[2].append(area)
+        if not projected and any(one.record.basis == "projection" for one in held):
+            notes.append(f"{area} is in no projection on the shelf, so it is assessed without one")
+    return Plan(tuple(wanted), tuple((one, shown, tuple(some)) for one, shown, some in counted.values()), False, tuple(notes))
+
+
+def _find(held: list[Held], shelf: Shelf, areas: Sequence[str], population: str | None) -> list[Area]:
+    gazetteer = Gazetteer(area for one in held for area in one.areas.areas)
+    try:
+        return gazetteer.find_all(areas)
+    except AxisError:
+        if population is not None or not any(one.own for one in held):
+            raise
+        # An analyst's own population need not hold the shipped areas: say so before giving up.
+        everything = Gazetteer(
+            area for name in shelf.folders(PopulationSource) for area in areas_and_years(shelf, name)[0].areas
+        )
+        everything.find_all(areas)
+        raise
+
+
+def _asked_for(held: list[Held], wanted: list[Area], years: Sequence[int]) -> Plan:
+    counted: dict[tuple[str, tuple[Area, ...]], tuple[Held, list[int], tuple[Area, ...]]] = {}
+    faults = []
+    for year in years:
+        for area in wanted:
+            having = [one for one in held if year in one.years and one.has(area)]
+            if not having:
+                has = sorted({known for one in held if one.has(area) for known in one.years})
+                said = f"{area} is counted in {_spans(has)}" if has else f"{area} is in none of {', '.join(one.record.id for one in held)}"
+                faults.append(Fault(f"year {year} is not in the population", said, field="year"))
+                continue
+            best = min(having, key=lambda one: (one.record.basis == "projection", -one.years[-1] if one.record.basis != "projection" else 0))
+            counted.setdefault((best.record.id, (area,)), (best, [], (area,)))[1].append(year)
+    if faults:
+        raise AxisError(faults)
+    merged: dict[tuple[str, tuple[int, ...]], tuple[Held, list[Area]]] = {}
+    for one, some, area in counted.values():
+        merged.setdefault((one.record.id, tuple(some)), (one, []))[1].extend(area)
+    return Plan(tuple(wanted), tuple((one, key[1], tuple(areas)) for key, (one, areas) in merged.items()), True)
+
+
+def _spans(years: Sequence[int]) -> str:
+    return f"{years[0]} to {years[-1]}" if len(years) > 1 else str(years[0])
+
+
+def gap_years(
+    shelf: Shelf, plan_: Plan, known: Sequence[Known], population: str | None
+) -> tuple[dict[tuple[str, str], int], Plan]:
+    """For each count and area the year of need that it is compared with, and the plan with those years added.
+
+    A count is compared with the people of its own year where an estimate of them is on the shelf and the analyst did
+    not choose years or a population; otherwise with the nearest year asked for.
+    """
+    pairs: dict[tuple[str, str], int] = {}
+    counted = {(one.record.id, years, areas): one for one, years, areas in plan_.counted}
+    extra: dict[tuple[str, int], tuple[Held, list[Area]]] = {}
+    free = not plan_.explicit and population is None
+    held = populations_on(shelf) if free else []
+    for counts in known:
+        for area in plan_.areas:
+            years = counts.take(counts.area_code == area.code).years
+            if not years:
+                continue
+            ours = sorted({year for (_, some, areas) in counted for year in some if area in areas})
+            if not ours:
+                continue
+            latest = years[-1]
+            if free and latest not in ours:
+                having = [one for one in held if latest in one.years and one.has(area) and one.record.basis != "projection"]
+                if having:
+                    place = extra.setdefault((having[0].record.id, latest), (having[0], []))
+                    if area not in place[1]:
+                        place[1].append(area)
+                    pairs[counts.source.id, area.code] = latest
+                    continue
+            pairs[counts.source.id, area.code] = min(
+                ((year, counted_) for year in ours for counted_ in years), key=lambda two: (abs(two[0] - two[1]), -two[1])
+            )[0]
+    added = tuple((one, (year,), tuple(areas)) for (_, year), (one, areas) in sorted(extra.items()))
+    return pairs, replace(plan_, counted=(*plan_.counted, *added))
+
+
+def people_for(shelf: Shelf, plan_: Plan, rates: Rates) -> list[Population]:
+    """The people that a rate needs, persons split by sex by a recorded bridge where the rate is by sex."""
+    found = []
+    for one, years, areas in plan_.counted:
+        population = read_population(shelf, one.record.id, [area.code for area in areas], years)
+        if population.sexes == ("persons",) and rates.sexes != ("persons",):
+            population = _split(shelf, population)
+        found.append(population)
+    return found
+
+
+def _split(shelf: Shelf, persons: Population) -> Population:
+    having = [
+        one
+        for one in populations_on(Shelf(shelf.workspace))
+        if one.record.basis != "projection" and all(one.has(area) for area in persons.areas)
+    ]
+    for one in sorted(having, key=lambda one: abs(one.years[-1] - persons.years[0])):
+        by_sex = read_population(shelf, one.record.id, [area.code for area in persons.areas])
+        if by_sex.sexes == ("female", "male"):
+            return split_sex(persons, by_sex)
+    remedy = "Give a population by sex, or an estimate by sex of the same areas to split it by"
+    raise AxisError(Fault(f"{persons.source.id} counts persons, and the rate is by sex", remedy, field="sex", rows=persons.areas))

@@ -1,0 +1,171 @@
+"""People known to services: published counts, with hidden and rounded cells kept as intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hna.errors import Fault
+from hna.evidence.shelf import Shelf, table_file
+from hna.evidence.source import KnownSource
+from hna.evidence.tables import Reader, read_columns, tiling_fault
+from hna.measure.ages import AgeBand
+from hna.measure.areas import Area, Gazetteer
+
+COLUMNS = ("area_code", "area_name", "year", "sex", "age_from", "age_to", "count")
+ALSO = ("severity", "service")
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """Counts known to a service.
+
+    Parameters
+    ----------
+    source : their record.
+    area_code, area_name, year, sex, severity, service : label of each row.
+    bands : age band of each row.
+    count : shape (row,), people as printed; NaN where the publisher hid it.
+    lower, upper : shape (row,), smallest and largest true count.
+    """
+
+    source: KnownSource
+    area_code: NDArray[np.object_]
+    area_name: NDArray[np.object_]
+    year: NDArray[np.int64]
+    sex: NDArray[np.object_]
+    severity: NDArray[np.object_]
+    service: NDArray[np.object_]
+    bands: tuple[AgeBand, ...]
+    count: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Known:
+        """Some of the rows."""
+        where = np.flatnonzero(rows) if rows.dtype == bool else rows
+        labels = {
+            name: getattr(self, name)[where]
+            for name in (
+                "area_code",
+                "area_name",
+                "year",
+                "sex",
+                "severity",
+                "service",
+                "count",
+                "lower",
+                "upper",
+            )
+        }
+        return replace(self, bands=tuple(self.bands[n] for n in where), **labels)
+
+    def __len__(self) -> int:
+        return len(self.count)
+
+    @property
+    def areas(self) -> Gazetteer:
+        """Areas with a count."""
+        pairs = dict(zip(self.area_code.tolist(), self.area_name.tolist(), strict=True))
+        return Gazetteer(Area(code, name) for code, name in sorted(pairs.items()))
+
+    @property
+    def years(self) -> tuple[int, ...]:
+        """Years with a count."""
+        return tuple(sorted(set(self.year.tolist())))
+
+
+def read_known(shelf: Shelf, name: str, areas: Sequence[str] | None = None) -> Known:
+    """Known counts from the shelf.
+
+    A cell that holds the publisher's mark becomes the range that its record gives; a rounded cell becomes the counts
+    that round to it.
+
+    Raises
+    ------
+    SourceError
+        Every fault of the file at once.
+    """
+    record = shelf.record(KnownSource, name)
+    path = table_file(shelf.folder(KnownSource, name))
+    table = read_columns(path, COLUMNS, ALSO)
+    read = Reader(table, str(path))
+    codes, names = read.text("area_code"), read.text("area_name")
+    years = read.numbers("year", whole=True)
+    sexes, bands = read.sexes(), read.bands()
+    hidden = record.disclosure
+    mark = hidden.suppressed if hidden else None
+    raw = table["count"].astype(object).to_numpy()
+    suppressed = np.array([mark is not None and str(value).strip() == mark for value in raw])
+    shown = table.copy()
+    shown["count"] = np.where(suppressed, "0", raw.astype(str))
+    counter = Reader(shown, str(path), read.faults)
+    count = counter.numbers("count", whole=True)
+    marks = sorted(
+        {str(value) for value in raw if not any(sign.isdigit() for sign in str(value)) and str(value) not in ("", mark)}
+    )
+    if marks:
+        remedy = "Declare it under disclosure (suppressed and range): a suppressed count is never a zero"
+        read.faults.append(
+            Fault(
+                "marks in place of counts are not declared",
+                remedy,
+                file=str(path),
+                field="count",
+                rows=marks,
+                code="R602",
+            )
+        )
+    read.fault("a count is negative", "Counts start at 0", "count", count < 0)
+    severity = (
+        table["severity"].astype(object).to_numpy() if "severity" in table else np.full(len(table), "", dtype=object)
+    )
+    service = (
+        table["service"].astype(object).to_numpy()
+        if "service" in table
+        else np.full(len(table), record.service, dtype=object)
+    )
+    read.unique(["area_code", "year", "sex", "age_from", "age_to", "severity", "service"], "cells")
+    if not read.faults:
+        _tile(read, codes, years, sexes, severity, service, bands)
+    read.done()
+    base = hidden.rounded_to if hidden and hidden.rounded_to else 1
+    spread = (base - 1) // 2 if base % 2 else base // 2
+    lowest, highest = hidden.range if hidden and hidden.range else (0, 0)
+    lower = np.where(suppressed, lowest, np.maximum(count - spread, 0))
+    upper = np.where(suppressed, highest, count + spread)
+    known = Known(
+        record, codes, names, years.astype(np.int64), sexes, severity, service, tuple(bands),
+        np.where(suppressed, np.nan, count), lower.astype(float), upper.astype(float),
+    )  # fmt: skip
+    if areas is None:
+        return known
+    wanted = {area.code for area in known.areas.find_all(areas)}
+    return known.take(np.array([code in wanted for code in codes]))
+
+
+def _tile(
+    read: Reader,
+    codes: NDArray[np.object_],
+    years: NDArray[np.float64],
+    sexes: NDArray[np.object_],
+    severity: NDArray[np.object_],
+    service: NDArray[np.object_],
+    bands: list[AgeBand],
+) -> None:
+    groups: dict[tuple[object, ...], list[AgeBand]] = {}
+    for key, band in zip(zip(codes, years, sexes, severity, service, strict=True), bands, strict=True):
+        groups.setdefault(key, []).append(band)
+    wrong = [
+        f"{key[0]}, {int(float(str(key[1])))}, {key[2]}: {found}"
+        for key, held in groups.items()
+        if (found := tiling_fault(held))
+    ]
+    if wrong:
+        remedy = "Bands of one area, year and sex follow each other"
+        read.faults.append(
+            Fault("age bands overlap or leave a gap", remedy, file=read.file, field="age_from", rows=wrong)
+        )

@@ -1,0 +1,338 @@
+"""People living, or registered, in places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import xarray as xr
+from numpy.typing import NDArray
+
+from hna.errors import AxisError, Fault, SourceError
+from hna.evidence.shelf import Shelf, table_file
+from hna.evidence.source import PopulationSource
+from hna.evidence.tables import Reader, read_columns, tiling_fault
+from hna.measure.ages import AgeAxis, AgeBand, graduate_people, sum_bands
+from hna.measure.areas import Area, Gazetteer
+
+COLUMNS = ("area_code", "area_name", "year", "sex", "age_from", "age_to", "persons")
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """People by area, year, sex and age.
+
+    Parameters
+    ----------
+    sources : records the counts rest on, the counted one first.
+    areas : in the order asked for.
+    years : ascending.
+    sexes : ``female, male`` or ``persons``.
+    ages : bands in order.
+    people : shape (area, year, sex, age), whole people unless bridged or graduated.
+    bridges : what was done to the published table, in words.
+    flags : diagnostic codes.
+    """
+
+    sources: tuple[PopulationSource, ...]
+    areas: tuple[Area, ...]
+    years: tuple[int, ...]
+    sexes: tuple[str, ...]
+    ages: AgeAxis
+    people: NDArray[np.float64]
+    bridges: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> PopulationSource:
+        """The record of the table that was counted from."""
+        return self.sources[0]
+
+    @property
+    def base(self) -> str:
+        """Who is counted: resident, registered, household or school-roll."""
+        return self.source.base
+
+    @property
+    def citations(self) -> tuple[PopulationSource, ...]:
+        """Every record the counts rest on."""
+        return self.sources
+
+    def to_xarray(self) -> xr.DataArray:
+        """People over area, year, sex, age, labelled by area code and age band."""
+        coords = {
+            "area": [area.code for area in self.areas],
+            "year": list(self.years),
+            "sex": list(self.sexes),
+            "age": self.ages.labels,
+        }
+        return xr.DataArray(self.people, dims=("area", "year", "sex", "age"), coords=coords, name="population")
+
+    def at(self, years: Sequence[int]) -> Population:
+        """The same people in some of the years.
+
+        Raises
+        ------
+        AxisError
+            If a year is not there.
+        """
+        absent = [year for year in years if year not in self.years]
+        if absent:
+            remedy = f"It holds {_years_in_words(self.years)}"
+            raise AxisError(Fault(f"years are not in {self.source.id}", remedy, field="year", rows=absent))
+        keep = [self.years.index(year) for year in years]
+        return replace(self, years=tuple(years), people=self.people[:, keep])
+
+    def on(self, sexes: Sequence[str], ages: AgeAxis) -> Population:
+        """People summed into some sexes and age bands, graduated by single year first where a band is crossed.
+
+        Raises
+        ------
+        AxisError
+            If a sex is asked for that is not there, or ages that are not there.
+        """
+        if tuple(sexes) == self.sexes:
+            people = self.people
+        elif tuple(sexes) == ("persons",):
+            people = self.people.sum(axis=2, keepdims=True)
+        elif len(sexes) == 1 and sexes[0] in self.sexes:
+            people = self.people[:, :, [self.sexes.index(sexes[0])]]
+        else:
+            remedy = "Give a population by sex, or split it by a named bridge (split_sex)"
+            raise AxisError(
+                Fault(
+                    f"{self.source.id} has {', '.join(self.sexes)}, not {', '.join(sexes)}",
+                    remedy,
+                    field="sex",
+                )
+            )
+        fine, bridges = self.ages, self.bridges
+        if ages.span not in fine.span:
+            what = f"{self.source.id} has ages {fine.span.label}, and {ages.span.label} are asked for"
+            raise AxisError(Fault(what, "Use a population that covers these ages", field="age", code="R201"))
+        if not _sums(fine, ages):
+            people, fine = graduate_people(people, fine)
+            bridges = (
+                *bridges,
+                "population graduated to single years within its bands, every band's total kept (PCHIP)",
+            )
+        return replace(self, sexes=tuple(sexes), ages=ages, people=sum_bands(people, fine, ages), bridges=bridges)
+
+
+def _sums(fine: AgeAxis, coarse: AgeAxis) -> bool:
+    starts = {band.low for band in fine.bands}
+    ends = {band.end for band in fine.bands}
+    return all(band.low in starts and band.end in ends for band in coarse.bands)
+
+
+def _years_in_words(years: Sequence[int]) -> str:
+    runs: list[list[int]] = []
+    for year in sorted(years):
+        if runs and year == runs[-1][-1] + 1:
+            runs[-1].append(year)
+        else:
+            runs.append([year])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
+
+
+def areas_and_years(shelf: Shelf, name: str) -> tuple[Gazetteer, tuple[int, ...]]:
+    """Areas and years that a population holds, without reading its people."""
+    path = table_file(shelf.folder(PopulationSource, name))
+    if path.suffix == ".parquet":
+        table = pq.read_table(path, columns=["area_code", "area_name", "year"])
+        pairs = table.group_by(["area_code", "area_name"]).aggregate([]).to_pylist()
+        years = [int(year) for year in pc.unique(table["year"]).to_pylist()]
+    else:
+        frame = read_columns(path, COLUMNS)
+        read = Reader(frame, str(path))
+        years = [int(year) for year in np.unique(read.numbers("year", whole=True))] if not read.faults else []
+        read.done()
+        unique = frame[["area_code", "area_name"]].drop_duplicates()
+        pairs = [{"area_code": code, "area_name": label} for code, label in unique.itertuples(index=False)]
+    areas = [Area(str(pair["area_code"]), str(pair["area_name"])) for pair in pairs]
+    return Gazetteer(sorted(areas, key=lambda area: area.code)), tuple(sorted(years))
+
+
+def read_population(
+    shelf: Shelf, name: str, areas: Sequence[str] | None = None, years: Sequence[int] | None = None
+) -> Population:
+    """A population from the shelf.
+
+    Parameters
+    ----------
+    shelf : where to look.
+    name : identifier.
+    areas : names or codes; None for all.
+    years : calendar years; None for all.
+
+    Raises
+    ------
+    SourceError
+        Every fault of the file at once.
+    AxisError
+        An area or year that is not there.
+    """
+    record = shelf.record(PopulationSource, name)
+    path = table_file(shelf.folder(PopulationSource, name))
+    if path.suffix == ".parquet":
+        gazetteer, held = areas_and_years(shelf, name)
+        wanted = gazetteer.find_all(areas) if areas is not None else gazetteer.areas
+        codes = [area.code for area in wanted]
+        filters = None if areas is None else pc.field("area_code").isin(codes)
+        if years is not None and all(year in held for year in years):
+            chosen = pc.field("year").isin(list(years))
+            filters = chosen if filters is None else filters & chosen
+        table = pq.read_table(path, filters=filters).to_pandas()
+        population = _dense(record, table, path)
+    else:
+        population = _dense(record, read_columns(path, COLUMNS), path)
+        wanted = Gazetteer(population.areas).find_all(areas) if areas is not None else list(population.areas)
+    where = {area.code: n for n, area in enumerate(population.areas)}
+    rows = [where[area.code] for area in wanted]
+    population = replace(population, areas=tuple(wanted), people=population.people[rows])
+    return population if years is None else population.at(sorted(set(years)))
+
+
+def _dense(record: PopulationSource, table: pd.DataFrame, path: Path) -> Population:
+    read = Reader(table, str(path))
+    codes, names = read.text("area_code"), read.text("area_name")
+    years = read.numbers("year", whole=True)
+    sexes, bands = read.sexes(), read.bands()
+    people = read.numbers("persons", whole=True)
+    read.fault("people are negative", "Counts start at 0", "persons", people < 0)
+    read.unique(["area_code", "year", "sex", "age_from", "age_to"], "cells")
+    read.done()
+    names_of = pd.DataFrame({"code": codes, "name": names}).drop_duplicates()
+    twice = names_of[names_of.duplicated("code", keep=False)]
+    if not twice.empty:
+        rows = [f"{code}: {name}" for code, name in twice.itertuples(index=False)]
+        remedy = "One code has one name in one table: are two vintages of areas mixed?"
+        raise SourceError(
+            Fault(
+                "an area code has several names",
+                remedy,
+                file=str(path),
+                field="area_name",
+                rows=rows,
+                code="W501",
+            )
+        )
+    axis = _one_axis(read, codes, years, sexes, bands)
+    areas = [Area(str(code), str(name)) for code, name in sorted(names_of.itertuples(index=False))]
+    all_years = sorted({int(year) for year in years})
+    found = [sex for sex in ("female", "male", "persons") if (sexes == sex).any()]
+    if "persons" in found and len(found) > 1 and found != ["female", "male", "persons"]:
+        remedy = "Give persons, or female and male"
+        raise SourceError(Fault(f"the sexes are {', '.join(found)}", remedy, file=str(path), field="sex"))
+    shape = (len(areas), len(all_years), len(found), len(axis.bands))
+    cube = np.full(shape, np.nan)
+    area_at = {area.code: n for n, area in enumerate(areas)}
+    low_at = {band.low: n for n, band in enumerate(axis.bands)}
+    cube[
+        pd.Series(codes).map(area_at).to_numpy(dtype=int),
+        pd.Series(years).map({year: n for n, year in enumerate(all_years)}).to_numpy(dtype=int),
+        pd.Series(sexes).map({sex: n for n, sex in enumerate(found)}).to_numpy(dtype=int),
+        np.array([low_at[band.low] for band in bands], dtype=int),
+    ] = people
+    _complete(cube, areas, all_years, found, axis, path)
+    if len(found) == 3:
+        _persons_add_up(cube, areas, all_years, axis, path)
+        cube, found = cube[:, :, :2], found[:2]
+    return Population((record,), tuple(areas), tuple(all_years), tuple(found), axis, cube)
+
+
+def _one_axis(
+    read: Reader,
+    codes: NDArray[np.object_],
+    years: NDArray[np.float64],
+    sexes: NDArray[np.object_],
+    bands: list[AgeBand],
+) -> AgeAxis:
+    unique = sorted(set(bands), key=lambda band: (band.low, band.end))
+    wrong = tiling_fault(unique)
+    if wrong:
+        keys = pd.DataFrame({"code": codes, "year": years, "sex": sexes})
+        groups = keys.groupby(["code", "year", "sex"], observed=True).groups
+        within = [
+            f"{code}, {int(year)}, {sex}: {found}"
+            for (code, year, sex), rows in groups.items()
+            if (found := tiling_fault([bands[n] for n in rows]))
+        ]
+        remedy = "Bands follow each other, and are the same for every area, year and sex"
+        read.faults.append(Fault(f"age bands {wrong}", remedy, file=read.file, field="age_from", rows=within))
+    read.done()
+    return AgeAxis(tuple(unique))
+
+
+def _complete(
+    cube: NDArray[np.float64],
+    areas: list[Area],
+    years: list[int],
+    sexes: list[str],
+    axis: AgeAxis,
+    path: Path,
+) -> None:
+    gone = np.argwhere(np.isnan(cube))
+    if len(gone):
+        rows = [f"{areas[a]}, {years[y]}, {sexes[s]}, {axis.labels[b]}" for a, y, s, b in gone[:6]]
+        rows += [rows[-1]] * (len(gone) - len(rows))
+        remedy = "Give every area the same years, sexes and ages; an empty cell is never a zero"
+        raise SourceError(Fault("cells are missing", remedy, file=str(path), field="persons", rows=rows))
+
+
+def _persons_add_up(cube: NDArray[np.float64], areas: list[Area], years: list[int], axis: AgeAxis, path: Path) -> None:
+    off = np.argwhere(cube[:, :, 0] + cube[:, :, 1] != cube[:, :, 2])
+    if len(off):
+        rows = [f"{areas[a]}, {years[y]}, {axis.labels[b]}" for a, y, b in off[:6]]
+        raise SourceError(
+            Fault("female and male do not add up to persons", "Mend the table", file=str(path), rows=rows)
+        )
+
+
+def split_sex(persons: Population, by_sex: Population) -> Population:
+    """Persons split into female and male by another population's sex ratio in each age band.
+
+    Each area's share of females in a band is that of the same area and band in `by_sex` (its year nearest to each
+    year asked for). Persons are kept exactly.
+
+    Parameters
+    ----------
+    persons : shape (area, year, persons, age).
+    by_sex : the same areas with female and male, in ages that add up to the same bands.
+
+    Raises
+    ------
+    AxisError
+        If an area is absent from `by_sex`, or its ages do not add up to the bands.
+    """
+    absent = [
+        area for area in persons.areas if area not in by_sex.areas and area.code not in {a.code for a in by_sex.areas}
+    ]
+    if absent:
+        remedy = f"{by_sex.source.id} does not have these areas (another vintage?): give a population by sex"
+        raise AxisError(Fault("persons cannot be split by sex", remedy, field="area", rows=absent))
+    shares = by_sex.on(("female", "male"), persons.ages)
+    at = {area.code: n for n, area in enumerate(shares.areas)}
+    rows = [at[area.code] for area in persons.areas]
+    nearest = [min(range(len(shares.years)), key=lambda n, y=year: abs(shares.years[n] - y)) for year in persons.years]  # type: ignore[misc]
+    counts = shares.people[rows][:, nearest]
+    totals = counts.sum(axis=2)
+    female = np.divide(counts[:, :, 0], totals, out=np.full_like(totals, 0.5), where=totals > 0)
+    people = np.stack([persons.people[:, :, 0] * female, persons.people[:, :, 0] * (1 - female)], axis=2)
+    ratio_years = sorted({shares.years[n] for n in nearest})
+    said = (
+        f"{persons.source.id} is published for persons: split by sex with each area's sex ratio by age band in "
+        f"{by_sex.source.id} ({_years_in_words(ratio_years)})"
+    )
+    return replace(
+        persons,
+        sources=(*persons.sources, *by_sex.sources),
+        sexes=("female", "male"),
+        people=people,
+        bridges=(*persons.bridges, said),
+    )

@@ -1,0 +1,81 @@
+"""What is assumed where a source and a model say nothing: read from the shelf, never written in code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from hna.errors import SourceError
+from hna.evidence.shelf import Shelf
+from hna.evidence.source import Record, faults_of
+from hna.evidence.yaml_file import read_yaml
+
+FILE = "data/standards/defaults.yaml"
+
+
+class _Value(Record):
+    value: float = Field(ge=0)
+    because: str
+
+
+class _ByRisk(Record):
+    low: float = Field(ge=0)
+    moderate: float = Field(ge=0)
+    high: float = Field(ge=0)
+    because: str
+
+
+class _Fields(Record):
+    study_error: _ByRisk
+    transport_error: _Value
+    staleness_error: _Value
+    design_effect: _Value
+    realised_below: _Value
+    old_evidence: _Value
+    long_projection: _Value
+    reference_lag_months: _Value
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """Default error terms (logit SDs) and thresholds."""
+
+    study: dict[str, float]
+    transport: float
+    staleness: float
+    design_effect: float
+    realised_below: float
+    old_evidence: float
+    long_projection: float
+    reference_lag_months: float
+    because: dict[str, str]
+
+
+def read_defaults(shelf: Shelf) -> Defaults:
+    """The defaults on the shelf, the analyst's own first.
+
+    Raises
+    ------
+    SourceError
+        If the file is wrong.
+    """
+    path = next(root / FILE for root in shelf.roots if (root / FILE).is_file())
+    values, lines = read_yaml(path)
+    try:
+        fields = _Fields.model_validate(values)
+    except ValidationError as error:
+        raise SourceError(faults_of(error, str(path), lines)) from None
+    because: dict[str, Any] = {name: getattr(fields, name).because for name in _Fields.model_fields}
+    return Defaults(
+        study={name: getattr(fields.study_error, name) for name in ("low", "moderate", "high")},
+        transport=fields.transport_error.value,
+        staleness=fields.staleness_error.value,
+        design_effect=fields.design_effect.value,
+        realised_below=fields.realised_below.value,
+        old_evidence=fields.old_evidence.value,
+        long_projection=fields.long_projection.value,
+        reference_lag_months=fields.reference_lag_months.value,
+        because=because,
+    )

@@ -1,0 +1,198 @@
+"""A workspace and a request become a folder of outputs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import ModuleType
+
+from hna.answers.answer import Answer, answer
+from hna.answers.plan import gap_years, people_for, plan
+from hna.errors import AxisError, Fault, HnaError, ModelError
+from hna.evidence.known import read_known
+from hna.evidence.shelf import Shelf
+from hna.measure.draws import DEFAULT_DRAWS, check_draws, check_level
+from hna.measure.estimate import Cited
+from hna.model.rates import make_rates
+from hna.model.spec import Model, read_model
+from hna.publish.report import Report, write_report
+
+DEFAULT_AREAS = ("Halton", "Sefton")
+DEFAULT_SEED = 1
+SUBGROUPS = ("sex", "age")
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for.
+
+    Parameters
+    ----------
+    needs : model names; empty for all.
+    areas : names or codes; empty for Halton and Sefton, or the areas of the analyst's own populations.
+    population : the only population to use; None to choose from the shelf.
+    years : None for the latest estimate and every fifth projected year.
+    by : subgroups reported: any of sex, age.
+    draws, seed, level : of the simulation.
+    workspace : the analyst's folder.
+    disclosure : preset, or none.
+    keep_draws : whether to write draws.nc.
+    """
+
+    needs: tuple[str, ...] = ()
+    areas: tuple[str, ...] = ()
+    population: str | None = None
+    years: tuple[int, ...] | None = None
+    by: tuple[str, ...] = SUBGROUPS
+    draws: int = DEFAULT_DRAWS
+    seed: int = DEFAULT_SEED
+    level: float = 0.95
+    workspace: Path | None = None
+    disclosure: str = "none"
+    keep_draws: bool = False
+
+    def arguments(self) -> dict[str, object]:
+        """As written to run.json."""
+        found = asdict(self)
+        return found | {"workspace": None if self.workspace is None else self.workspace.as_posix()}
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of a request."""
+
+    request: Request
+    answers: tuple[Answer, ...]
+    notes: tuple[str, ...]
+    citations: tuple[Cited, ...]
+    out: Path | None = None
+
+    @property
+    def refusals(self) -> tuple[Fault, ...]:
+        """Gaps that were refused."""
+        return tuple(fault for found in self.answers for fault in found.refusals)
+
+
+def check_request(request: Request) -> None:
+    """Refuse arguments that mean nothing, all at once."""
+    faults: list[Fault] = []
+    for check in (lambda: check_draws(request.draws), lambda: check_level(request.level)):
+        try:
+            check()
+        except HnaError as error:
+            faults.extend(error.faults)
+    if request.seed < 0:
+        faults.append(Fault(f"seed is {request.seed}", "Give a whole number from 0", field="--seed"))
+    unknown = [name for name in request.by if name not in SUBGROUPS]
+    if unknown:
+        faults.append(Fault("subgroups are unknown", f"Use {' and '.join(SUBGROUPS)}", field="--by", rows=unknown))
+    if request.disclosure != "none":
+        remedy = "Only `none` is available: the report then says that it is not protected for publication"
+        faults.append(Fault(f"disclosure preset {request.disclosure!r} is unknown", remedy, field="--disclosure"))
+    if faults:
+        raise AxisError(faults)
+
+
+def chosen_models(shelf: Shelf, needs: Sequence[str]) -> list[Model]:
+    """The models asked for: by name, else the analyst's own if there are any, else those shipped.
+
+    Raises
+    ------
+    HnaError
+        All faults of all files at once.
+    """
+    files = shelf.models()
+    own = [name for name, file in files.items() if shelf.own(file)]
+    names = list(dict.fromkeys(needs)) or own or list(files)
+    if not names:
+        raise ModelError(Fault("there is no model", "Write one in models/; `hna init DIR` makes an example"))
+    faults: list[Fault] = []
+    models = []
+    for name in names:
+        try:
+            models.append(read_model(shelf.model_file(name)))
+        except HnaError as error:
+            faults.extend(error.faults)
+    if faults:
+        raise ModelError(faults)
+    return models
+
+
+def assess(request: Request, progress: Progress | None = None) -> Outcome:
+    """The answers to a request, nothing written.
+
+    Raises
+    ------
+    HnaError
+        What is wrong with the request or a file.
+    """
+    check_request(request)
+    shelf = Shelf(request.workspace)
+    models = chosen_models(shelf, request.needs)
+    own_population = any(shelf.own(folder) for folder in _population_folders(shelf))
+    areas = request.areas or (() if own_population and request.population is None else DEFAULT_AREAS)
+    chosen = plan(shelf, areas, request.population, request.years)
+    answers: list[Answer] = []
+    faults: list[Fault] = []
+    for n, model in enumerate(models):
+        if progress:
+            progress(model.title, n, len(models))
+        try:
+            answers.append(_answer(model, shelf, request, chosen))
+        except HnaError as error:
+            faults.extend(error.faults)
+    if faults:
+        raise ModelError(list({str(fault): fault for fault in faults}.values()))
+    if progress:
+        progress("Writing the report", len(models), len(models))
+    cited = {source.id: source for found in answers for source in found.citations}
+    return Outcome(request, tuple(answers), chosen.notes, tuple(cited.values()))
+
+
+def _population_folders(shelf: Shelf) -> list[Path]:
+    from hna.evidence.source import PopulationSource
+
+    return list(shelf.folders(PopulationSource).values())
+
+
+def _answer(model: Model, shelf: Shelf, request: Request, chosen):  # type: ignore[no-untyped-def]
+    faults: list[Fault] = []
+    known = []
+    for use in model.known:
+        try:
+            known.append(read_known(shelf, use.source))
+        except HnaError as error:
+            faults.extend(error.faults)
+    try:
+        rates = make_rates(model, shelf, request.draws, request.seed)
+    except HnaError as error:
+        faults.extend(error.faults)
+    if faults:
+        raise ModelError(faults)
+    pairs, extended = gap_years(shelf, chosen, known, request.population)
+    people = people_for(shelf, extended, rates)
+    return answer(rates, people, known, request.by, request.level, pairs, request.keep_draws)
+
+
+def run(request: Request, out: Path, progress: Progress | None = None) -> Outcome:
+    """The answers to a request, written to a folder.
+
+    A folder that holds a good report is left as it was unless everything asked for was given: a refused gap is listed
+    with its two numbers, and written only where no good report stands.
+
+    Parameters
+    ----------
+    request : what is asked for.
+    out : folder for the outputs; made if it is not there.
+    progress : called with what is being done, how many steps are done, and how many there are.
+
+    Raises
+    ------
+    HnaError
+        What is wrong; nothing is written then.
+    """
+    outcome = assess(request, progress)
+    return write_report(Report.of(outcome), out)
