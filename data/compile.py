@@ -113,8 +113,8 @@ class Compiler:
         notes = {
             2020: "On authorities of April 2021. As first published: not re-based to Census 2021.",
             2022: "On authorities of April 2023. As first published; ONS revised mid-2022 when it published mid-2023. "
-            "Read from a tidy re-laying of the publisher's table, whose mid-2020 and mid-2023 figures equal the publisher's "
-            "workbooks in every cell.",
+            "Read from a tidy re-laying of the publisher's table, whose mid-2020 and mid-2023 figures equal the "
+            "publisher's workbooks in every cell.",
             2023: "On authorities of April 2023. As first published.",
         }
         for year, (layout, name) in made.items():
@@ -137,8 +137,8 @@ class Compiler:
         }
         fields["notes"] = (
             "Persons only: the projection by sex is not held, so a split by sex needs a named bridge. On authorities "
-            "of 2018/19. It starts from mid-2018, not re-based to Census 2021, so its mid-2023 differs from the estimate "
-            f"of mid-2023. Printed to one decimal. {fields['notes']}"
+            "of 2018/19. It starts from mid-2018, not re-based to Census 2021, so its mid-2023 differs from the "
+            f"estimate of mid-2023. Printed to one decimal. {fields['notes']}"
         )
         fields["corrections"] = [*fields["corrections"], EAST]
         ship("population", "ons-snpp-2018", table, fields)
@@ -192,9 +192,10 @@ class Compiler:
             "reference_date": "2025-01-31",
         }
         now["notes"] = (
-            "Total number of cases as at January; that these are plans was verified: the tool's figures for January 2022 "
-            "equal the plans of the SEN2 table in every area held. Ages are not printed: 0 to 25 are those of the SEN2 "
-            f"table. The day is not printed: the last of January is recorded. Only the areas named are held. {now['notes']}"
+            "Total number of cases as at January; that these are plans was verified: the tool's figures for January "
+            "2022 equal the plans of the SEN2 table in every area held. Ages are not printed: 0 to 25 are those of the "
+            "SEN2 table. The day is not printed: the last of January is recorded. "
+            f"Only the areas named are held. {now['notes']}"
         )
         ship("known", "dfe-ehcp-2025-halton-sefton", table, now)
 
@@ -210,18 +211,25 @@ class Compiler:
 
     def nesting(self) -> None:
         """Authorities in counties, regions and England."""
-        names = ("small_areas/lookup_ltla23_utla23.csv", "small_areas/lookup_ltla24_region24.csv")
-        upper, region = (self.text(name) for name in names)
+        names = (
+            "small_areas/lookup_ltla23_utla23.csv",
+            "small_areas/lookup_ltla24_region24.csv",
+            "small_areas/lookup_lsoa11_lsoa21_ltla22.csv.gz",
+            "small_areas/lookup_lsoa21_ward24_ltla24.csv.gz",
+        )
+        upper, region = (self.text(name) for name in names[:2])
         upper = upper[upper["ltla23_code"].str.startswith("E") & (upper["ltla23_code"] != upper["utla23_code"])]
         in_region = region.set_index("ltla24_code")["region24_code"]
         county = upper.assign(region=upper["ltla23_code"].map(in_region)).groupby("utla23_code")["region"]
         if county.nunique().gt(1).any():
             raise SourceError("a county lies in more than one region")
+        abolished = self.abolished(in_region)
         parts = (
             (upper["ltla23_code"], upper["utla23_code"], 2023),
             (region["ltla24_code"], region["region24_code"], 2024),
             (county.first().index, county.first(), 2024),
             (sorted(self.regions), "E92000001", 2024),
+            (abolished.index, abolished, 2022),
         )
         table = pd.concat([pd.DataFrame({"child": c, "parent": p, "vintage": v}) for c, p, v in parts])
         ship_areas(
@@ -235,11 +243,43 @@ class Compiler:
                 container="Open Geography portal",
             ),
             read_from="secondary table",
-            notes="Lower tier to upper tier of 2023; lower tier to region, and region to England, of 2024. An authority "
-            "that is its own upper tier has no row for that. Metropolitan counties (E11) and authorities abolished before "
-            "2023 are not in it. " + " ".join(publishers_file(self.files / name) for name in names),
-            corrections=["County to region is not printed: it follows from a county's districts, all in one region."],
+            notes="Lower tier to upper tier of 2023; lower tier to region, and region to England, of 2024. An "
+            "authority that is its own upper tier has no row for that. Metropolitan counties (E11) and authorities "
+            "abolished before 2022 are not in it. " + " ".join(publishers_file(self.files / name) for name in names),
+            corrections=[
+                "County to region is not printed: it follows from a county's districts, all in one region.",
+                "The region of a district abolished in April 2023 is not printed: it follows from its LSOAs.",
+            ],
         )
+        name = "small_areas/lookup_lsoa21_ward24_ltla24.csv.gz"
+        rows = self.text(name)
+        ward = rows.drop_duplicates(["ward24_code", "ltla24_code"])
+        small = pd.DataFrame({"child": rows["lsoa21_code"], "parent": rows["ward24_code"], "best_fit": True})
+        large = pd.DataFrame({"child": ward["ward24_code"], "parent": ward["ltla24_code"], "best_fit": False})
+        ship_areas(
+            "lsoa21-ward24-ltla24",
+            pd.concat([small, large]).assign(vintage=2024),
+            title="Small areas (LSOA 2021) in wards and authorities of 2024",
+            citation=citation(
+                "Office for National Statistics",
+                None,
+                "LSOA (2021) to electoral ward (2024) to local authority district (2024): best-fit lookup",
+                container="Open Geography portal",
+            ),
+            read_from="secondary table",
+            notes="Small areas are fitted to wards as best they can be; wards nest in authorities. "
+            + publishers_file(self.files / name),
+        )
+
+    def abolished(self, in_region: pd.Series) -> pd.Series:
+        """Region of each district abolished in April 2023, through its small areas."""
+        small = self.text("small_areas/lookup_lsoa21_ward24_ltla24.csv.gz").set_index("lsoa21_code")["ltla24_code"]
+        rows = self.text("small_areas/lookup_lsoa11_lsoa21_ltla22.csv.gz")
+        gone = rows[rows["ltla22_code"].str.startswith("E") & ~rows["ltla22_code"].isin(in_region.index)]
+        region = gone["lsoa21_code"].map(small).map(in_region).groupby(gone["ltla22_code"])
+        if region.nunique().ne(1).any():
+            raise SourceError("an abolished district lies in more than one region")
+        return region.first()
 
     def neighbours(self) -> None:
         """Groups of statistical neighbours."""
@@ -269,8 +309,8 @@ class Compiler:
             ),
             read_from="secondary text",
             notes="A group, not a nesting: the parent is the authority compared, the children its group, Halton itself "
-            "among them. DfE's model of 2025 gives Halton another group. Codes were looked up by name, and are the same in "
-            f"mid-2020 and mid-2023. {publishers_file(self.files / name)}",
+            "among them. DfE's model of 2025 gives Halton another group. Codes were looked up by name, and are the "
+            f"same in mid-2020 and mid-2023. {publishers_file(self.files / name)}",
         )
 
 
@@ -281,7 +321,8 @@ def ship(kind: str, name: str, table: pd.DataFrame, fields: dict[str, Any]) -> N
 
 def ship_areas(name: str, table: pd.DataFrame, **fields: object) -> None:
     """One shipped lookup, sorted."""
-    table = table.assign(best_fit="false").sort_values(["child", "parent"], ignore_index=True)
+    table = table if "best_fit" in table else table.assign(best_fit=False)
+    table = table.sort_values(["child", "parent", "vintage"], ignore_index=True)
     ship("areas", name, table[["child", "parent", "vintage", "best_fit"]], {"kind": "areas", **fields})
 
 

@@ -213,7 +213,7 @@ def read_neighbours(path: Path, codes: str | Path | None = None, year: int | Non
             "child": tall["neighbour"].str.strip().map(by_number),
             "parent": tall["old_la_code"].str.strip().map(by_number),
             "vintage": vintage,
-            "best_fit": "false",
+            "best_fit": False,
         }
     )
     check.unrepeated(table, ["child", "parent"])

@@ -203,7 +203,8 @@ def _put(fresh: Path, folder: Path, *, replace: bool) -> None:
 def csv_bytes(table: pd.DataFrame) -> bytes:
     """The table as UTF-8 CSV with line feeds."""
     text = io.StringIO()
-    table.to_csv(text, index=False, lineterminator="\n")
+    yes_no = {name: table[name].map({True: "true", False: "false"}) for name in table if _is_bool(table[name])}
+    table.assign(**yes_no).to_csv(text, index=False, lineterminator="\n")
     return text.getvalue().encode("utf-8")
 
 
@@ -224,8 +225,12 @@ def _plain(values: pd.Series) -> list[Any]:
     return [None if pd.isna(value) else value for value in values.tolist()]
 
 
+def _is_bool(values: pd.Series) -> bool:
+    return bool(pd.api.types.is_bool_dtype(values))
+
+
 def _kind(values: pd.Series) -> pa.DataType:
-    if pd.api.types.is_bool_dtype(values):
+    if _is_bool(values):
         return pa.bool_()
     return pa.int64() if pd.api.types.is_integer_dtype(values) else pa.string()
 
