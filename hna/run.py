@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import ModuleType
 
 from hna.answers.answer import Answer, answer
-from hna.answers.plan import gap_years, people_for, plan
+from hna.answers.plan import Plan, gap_years, people_for, plan
 from hna.errors import AxisError, Fault, HnaError, ModelError
 from hna.evidence.known import read_known
 from hna.evidence.shelf import Shelf
+from hna.evidence.source import PopulationSource
 from hna.measure.draws import DEFAULT_DRAWS, check_draws, check_level
-from hna.measure.estimate import Cited
 from hna.model.rates import make_rates
 from hna.model.spec import Model, read_model
-from hna.publish.report import Report, write_report
+from hna.publish.outputs import check_folder, write_outputs
+from hna.publish.report import Report
 
 DEFAULT_AREAS = ("Halton", "Sefton")
 DEFAULT_SEED = 1
@@ -58,22 +57,6 @@ class Request:
         """As written to run.json."""
         found = asdict(self)
         return found | {"workspace": None if self.workspace is None else self.workspace.as_posix()}
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What came of a request."""
-
-    request: Request
-    answers: tuple[Answer, ...]
-    notes: tuple[str, ...]
-    citations: tuple[Cited, ...]
-    out: Path | None = None
-
-    @property
-    def refusals(self) -> tuple[Fault, ...]:
-        """Gaps that were refused."""
-        return tuple(fault for found in self.answers for fault in found.refusals)
 
 
 def check_request(request: Request) -> None:
@@ -121,44 +104,35 @@ def chosen_models(shelf: Shelf, needs: Sequence[str]) -> list[Model]:
     return models
 
 
-def assess(request: Request, progress: Progress | None = None) -> Outcome:
+def assess(request: Request, progress: Progress | None = None) -> Report:
     """The answers to a request, nothing written.
 
     Raises
     ------
     HnaError
-        What is wrong with the request or a file.
+        What is wrong with the request or with files, all at once.
     """
     check_request(request)
     shelf = Shelf(request.workspace)
     models = chosen_models(shelf, request.needs)
-    own_population = any(shelf.own(folder) for folder in _population_folders(shelf))
-    areas = request.areas or (() if own_population and request.population is None else DEFAULT_AREAS)
+    own = any(shelf.own(folder) for folder in shelf.folders(PopulationSource).values())
+    areas = request.areas or (() if own and request.population is None else DEFAULT_AREAS)
     chosen = plan(shelf, areas, request.population, request.years)
     answers: list[Answer] = []
-    faults: list[Fault] = []
+    faults: dict[str, Fault] = {}
     for n, model in enumerate(models):
         if progress:
             progress(model.title, n, len(models))
         try:
             answers.append(_answer(model, shelf, request, chosen))
         except HnaError as error:
-            faults.extend(error.faults)
+            faults |= {str(fault): fault for fault in error.faults}
     if faults:
-        raise ModelError(list({str(fault): fault for fault in faults}.values()))
-    if progress:
-        progress("Writing the report", len(models), len(models))
-    cited = {source.id: source for found in answers for source in found.citations}
-    return Outcome(request, tuple(answers), chosen.notes, tuple(cited.values()))
+        raise ModelError(faults.values())
+    return Report(tuple(answers), request.arguments(), chosen.notes)
 
 
-def _population_folders(shelf: Shelf) -> list[Path]:
-    from hna.evidence.source import PopulationSource
-
-    return list(shelf.folders(PopulationSource).values())
-
-
-def _answer(model: Model, shelf: Shelf, request: Request, chosen):  # type: ignore[no-untyped-def]
+def _answer(model: Model, shelf: Shelf, request: Request, chosen: Plan) -> Answer:
     faults: list[Fault] = []
     known = []
     for use in model.known:
@@ -177,11 +151,11 @@ def _answer(model: Model, shelf: Shelf, request: Request, chosen):  # type: igno
     return answer(rates, people, known, request.by, request.level, pairs, request.keep_draws)
 
 
-def run(request: Request, out: Path, progress: Progress | None = None) -> Outcome:
+def run(request: Request, out: Path, progress: Progress | None = None) -> tuple[Report, list[Path]]:
     """The answers to a request, written to a folder.
 
-    A folder that holds a good report is left as it was unless everything asked for was given: a refused gap is listed
-    with its two numbers, and written only where no good report stands.
+    A gap that is refused is listed with its two numbers side by side. A folder that holds a report without refusals is
+    then left as it was.
 
     Parameters
     ----------
@@ -189,10 +163,17 @@ def run(request: Request, out: Path, progress: Progress | None = None) -> Outcom
     out : folder for the outputs; made if it is not there.
     progress : called with what is being done, how many steps are done, and how many there are.
 
+    Returns
+    -------
+    the report, and the files written.
+
     Raises
     ------
     HnaError
         What is wrong; nothing is written then.
     """
-    outcome = assess(request, progress)
-    return write_report(Report.of(outcome), out)
+    check_folder(out)
+    report = assess(request, progress)
+    if progress:
+        progress("Writing the report", len(report.answers), len(report.answers))
+    return report, write_outputs(report, out)

@@ -67,9 +67,7 @@ def populations_on(shelf: Shelf, name: str | None = None) -> list[Held]:
     return held if name is not None or not own else own
 
 
-def plan(
-    shelf: Shelf, areas: Sequence[str], population: str | None = None, years: Sequence[int] | None = None
-) -> Plan:
+def plan(shelf: Shelf, areas: Sequence[str], population: str | None = None, years: Sequence[int] | None = None) -> Plan:
     """Which population serves which years.
 
     Parameters
@@ -103,14 +101,18 @@ def plan(
             counted.setdefault(base.record.id, (base, shown, []))[2].append(area)
         for one in projected:
             first = base.years[-1] if base is not None else None
-            chosen = tuple(year for year in one.years if (first is None or (year > first and (year - first) % PROJECTED_STEP == 0)))
+            chosen = tuple(
+                year for year in one.years if (first is None or (year > first and (year - first) % PROJECTED_STEP == 0))
+            )
             if first is None and len(chosen) > PROJECTED_STEP:
                 chosen = tuple(year for year in one.years if (one.years[-1] - year) % PROJECTED_STEP == 0)
             if chosen:
                 counted.setdefault(one.record.id, (one, chosen, []))[2].append(area)
         if not projected and any(one.record.basis == "projection" for one in held):
             notes.append(f"{area} is in no projection on the shelf, so it is assessed without one")
-    return Plan(tuple(wanted), tuple((one, shown, tuple(some)) for one, shown, some in counted.values()), False, tuple(notes))
+    return Plan(
+        tuple(wanted), tuple((one, shown, tuple(some)) for one, shown, some in counted.values()), False, tuple(notes)
+    )
 
 
 def _find(held: list[Held], shelf: Shelf, areas: Sequence[str], population: str | None) -> list[Area]:
@@ -136,10 +138,20 @@ def _asked_for(held: list[Held], wanted: list[Area], years: Sequence[int]) -> Pl
             having = [one for one in held if year in one.years and one.has(area)]
             if not having:
                 has = sorted({known for one in held if one.has(area) for known in one.years})
-                said = f"{area} is counted in {_spans(has)}" if has else f"{area} is in none of {', '.join(one.record.id for one in held)}"
+                said = (
+                    f"{area} is counted in {_spans(has)}"
+                    if has
+                    else f"{area} is in none of {', '.join(one.record.id for one in held)}"
+                )
                 faults.append(Fault(f"year {year} is not in the population", said, field="year"))
                 continue
-            best = min(having, key=lambda one: (one.record.basis == "projection", -one.years[-1] if one.record.basis != "projection" else 0))
+            best = min(
+                having,
+                key=lambda one: (
+                    one.record.basis == "projection",
+                    -one.years[-1] if one.record.basis != "projection" else 0,
+                ),
+            )
             counted.setdefault((best.record.id, (area,)), (best, [], (area,)))[1].append(year)
     if faults:
         raise AxisError(faults)
@@ -176,7 +188,9 @@ def gap_years(
                 continue
             latest = years[-1]
             if free and latest not in ours:
-                having = [one for one in held if latest in one.years and one.has(area) and one.record.basis != "projection"]
+                having = [
+                    one for one in held if latest in one.years and one.has(area) and one.record.basis != "projection"
+                ]
                 if having:
                     place = extra.setdefault((having[0].record.id, latest), (having[0], []))
                     if area not in place[1]:
@@ -184,7 +198,8 @@ def gap_years(
                     pairs[counts.source.id, area.code] = latest
                     continue
             pairs[counts.source.id, area.code] = min(
-                ((year, counted_) for year in ours for counted_ in years), key=lambda two: (abs(two[0] - two[1]), -two[1])
+                ((year, counted_) for year in ours for counted_ in years),
+                key=lambda two: (abs(two[0] - two[1]), -two[1]),
             )[0]
     added = tuple((one, (year,), tuple(areas)) for (_, year), (one, areas) in sorted(extra.items()))
     return pairs, replace(plan_, counted=(*plan_.counted, *added))
@@ -212,4 +227,6 @@ def _split(shelf: Shelf, persons: Population) -> Population:
         if by_sex.sexes == ("female", "male"):
             return split_sex(persons, by_sex)
     remedy = "Give a population by sex, or an estimate by sex of the same areas to split it by"
-    raise AxisError(Fault(f"{persons.source.id} counts persons, and the rate is by sex", remedy, field="sex", rows=persons.areas))
+    raise AxisError(
+        Fault(f"{persons.source.id} counts persons, and the rate is by sex", remedy, field="sex", rows=persons.areas)
+    )

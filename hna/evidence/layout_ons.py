@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hna.evidence.layout_read import (
+    MAX_BYTES,
     Checker,
     Reading,
     citation,
@@ -33,6 +34,8 @@ _SHEETS = {"persons": "MYE2 - Persons", "female": "MYE2 - Females", "male": "MYE
 _ENGLISH = r"E\d{8}"
 _AUTHORITY = ("E06", "E07", "E08", "E09")
 _ALL = AgeBand(0, None)
+NOMIS_OLDEST = "90"
+"""Label under which Nomis prints everyone of that age and over."""
 
 
 def read_mye_workbook(path: Path) -> Reading:
@@ -45,7 +48,8 @@ def read_mye_workbook(path: Path) -> Reading:
     years: set[int] = set()
     for sex, sheet in _SHEETS.items():
         rows = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
-        years |= {int(found) for found in re.findall(r"mid-(\d{4})", " ".join(map(str, rows[0])))}
+        title = " ".join(map(str, rows[0])) if rows else ""
+        years |= {int(found) for found in re.findall(r"mid-(\d{4})", title)}
         places[sex], axes[sex], values[sex] = _mye_sheet(rows, sheet, check)
     if len(years) != 1:
         raise check.refuse(
@@ -92,6 +96,8 @@ def _mye_sheet(rows: list[Any], sheet: str, check: Checker) -> tuple[pd.DataFram
         raise check.refuse("no heading row starts with Code", "Give the workbook as published", sheet)
     heading = [str(int(cell)) if isinstance(cell, float) else str(cell).strip() for cell in rows[at]]
     check.columns(heading, ["Code", "Name", "Geography", "All ages"])
+    if again := sorted({name for name in heading if name and heading.count(name) > 1}):
+        raise check.refuse("columns repeat", "Give the workbook as published", sheet, again)
     cells = pd.DataFrame(rows[at + 1 :], columns=heading)
     cells.index = pd.RangeIndex(at + 2, at + 2 + len(cells))
     cells = cells[cells["Code"].astype(str).str.fullmatch(_ENGLISH)]
@@ -174,7 +180,7 @@ def read_snpp_5yr(path: Path) -> Reading:
     if len(named) != 1:
         raise check.refuse("several projections are in one file", "Keep one of them", "projection", named)
     table = _tidy(rows, check, names=("area_code", "area_name", "year", "sex", "age_group", "population"))
-    fields = _projection_fields(path, f"Subnational population projections for England: {named[0]}", None)
+    fields = _projection_fields(path, f"Subnational population projections for England: {named[0]}", rows["population"])
     fields["read_from"] = "secondary table"
     return Reading(table, fields)
 
@@ -183,14 +189,11 @@ def read_nomis_syoa(path: Path) -> Reading:
     """A Nomis extract of a projection by sex and single year of age; its oldest age is open-ended."""
     check = Checker(path, "Nomis extract by single year of age")
     rows = read_csv(path, check, ["area_code", "area_name", "year", "sex", "age", "population"])
-    last = pd.to_numeric(rows["age"], errors="coerce").max()
-    if not rows["age"].str.fullmatch(r"\d+\s*\+").any() and np.isfinite(last):
-        rows["age"] = rows["age"].where(pd.to_numeric(rows["age"], errors="coerce") != last, f"{int(last)}+")
+    rows["age"] = rows["age"].str.strip().replace(NOMIS_OLDEST, f"{NOMIS_OLDEST}+")
     table = _tidy(rows, check, names=("area_code", "area_name", "year", "sex", "age", "population"))
-    fields = _projection_fields(path, "Subnational population projections, extract from Nomis", None)
-    fields["corrections"] = (
-        [f"The oldest age, printed {int(last)}, is read as {int(last)} and over."] if np.isfinite(last) else None
-    )
+    fields = _projection_fields(path, "Subnational population projections, extract from Nomis", rows["population"])
+    if f"{NOMIS_OLDEST}+" in set(rows["age"]):
+        fields["corrections"] += [f"The oldest age, printed {NOMIS_OLDEST}, is read as {NOMIS_OLDEST} and over."]
     return Reading(table, fields)
 
 
@@ -237,6 +240,10 @@ def read_snpp_csv(path: Path) -> Reading:
     if content.startswith(b"PK\x03\x04"):
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as folder:
+                if sum(part.file_size for part in folder.infolist()) > MAX_BYTES:
+                    raise check.refuse(
+                        f"the zip holds more than {MAX_BYTES // 1_000_000} MB", "Is this the right file?"
+                    )
                 files = {
                     name: folder.read(name) for name in sorted(folder.namelist()) if name.casefold().endswith(".csv")
                 }
@@ -245,6 +252,8 @@ def read_snpp_csv(path: Path) -> Reading:
         if not files:
             raise check.refuse("the zip holds no CSV", "Give the zip or CSV as published")
         parts = [parse_csv(text, check, wanted) for text in files.values()]
+        if len({tuple(part.columns) for part in parts}) > 1:
+            raise check.refuse("the CSVs of the zip have different columns", "Give one release", rows=sorted(files))
         rows = pd.concat(parts, ignore_index=True)
     else:
         rows = parse_csv(content, check, wanted)
@@ -271,22 +280,20 @@ def read_snpp_csv(path: Path) -> Reading:
     return Reading(table, fields)
 
 
-def _projection_fields(path: Path, title: str, year: int | None) -> dict[str, Any]:
+def _projection_fields(path: Path, title: str, printed: pd.Series) -> dict[str, Any]:
+    rounded = (
+        "Fractional people were made whole by largest remainder within each area, year and sex, keeping the printed total "
+        "of all ages to the nearest person; sums over areas can differ from a printed total by rounding."
+    )
     return {
         "title": title,
         "kind": "population",
         "base": "resident",
         "basis": "projection",
-        "citation": citation(ONS, year, title, container=ONS),
+        "citation": citation(ONS, None, title, container=ONS),
         "read_from": "primary table",
         "notes": publishers_file(path),
-        "corrections": [
-            (
-                "Fractional people were made whole by largest remainder within each area, year and sex, keeping the "
-                "printed total of all ages to the nearest person; sums over areas can differ from a printed total by "
-                "rounding."
-            )
-        ],
+        "corrections": [rounded] if _decimals(printed) else [],
     }
 
 
@@ -322,6 +329,11 @@ def _tidy(
             f"{' '.join(map(str, at))}: {', '.join(row.index[row.isna()][:3])}" for at, row in gaps.head(6).iterrows()
         ]
         raise check.refuse("ages are missing for some areas", "The file is cut short: fetch it again", age, rows_short)
+    levels = [len(grid.index.unique(key)) for key in keys]
+    if len(grid) != np.prod(levels):
+        per_area = grid.groupby(level="area_code").size()
+        short = sorted(per_area[per_area < per_area.max()].index) or sorted(grid.index.unique("sex"))
+        raise check.refuse("some areas lack a year or a sex", "The file is cut short: fetch it again", code, short)
     values = grid.to_numpy(dtype=np.float64)
     total = values.sum(axis=1) if printed is None else printed.to_numpy(dtype=np.float64)
     places = grid.index.to_frame(index=False)
@@ -339,10 +351,15 @@ def _tidy(
     return people_table(places[kept], axis, whole[kept])
 
 
+def _decimals(printed: pd.Series) -> int:
+    """Decimals printed, trailing zeros aside."""
+    longest = printed.str.strip().str.extract(r"\.(\d*?)0*$")[0].str.len().max()
+    return 0 if pd.isna(longest) else int(longest)
+
+
 def _rounding(printed: pd.Series, parts: int) -> float:
     """How far a printed total may be from the sum of its separately rounded parts."""
-    decimals = printed.str.strip().str.extract(r"\.(\d*?)0*$")[0].str.len().max()
-    return float((parts + 1) * 0.5 * 10.0 ** -(0 if pd.isna(decimals) else int(decimals)))
+    return float((parts + 1) * 0.5 * 10.0 ** -_decimals(printed))
 
 
 def _without_persons(

@@ -74,11 +74,13 @@ class Checker:
     def numbers(self, cells: pd.Series, field: str) -> NDArray[np.float64]:
         """Counts of people, as printed; text, blanks and negative numbers are faults."""
         text = cells.map(lambda cell: "" if cell is None else str(cell).strip())
-        values = pd.to_numeric(text, errors="coerce").to_numpy(dtype=np.float64)
-        bad = ~np.isfinite(values)
+        bad = ~text.str.fullmatch(r"-?\d+(\.\d+)?").to_numpy(dtype=bool)
+        values = pd.to_numeric(text.mask(bad), errors="coerce").to_numpy(dtype=np.float64)
         where = [f"row {n}: {cell!r}" for n, cell in text[bad].items()]
         if where:
-            self.fault("text or a blank stands where a number belongs", "Give the file as published", field, where)
+            self.fault(
+                "text or a blank stands where a number belongs", "Write plain digits, as published", field, where
+            )
         if (negative := ~bad & (values < 0)).any():
             where = [f"row {n}: {cell}" for n, cell in text[negative].items()]
             self.fault("negative people", "Give the file as published", field, where)
@@ -193,7 +195,7 @@ def parse_csv(content: bytes, check: Checker, wanted: Sequence[str]) -> pd.DataF
     if "\0" in text:
         raise check.refuse("not a text file", "Give the CSV as published")
     try:
-        rows = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, skip_blank_lines=False)
+        rows = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise check.refuse(f"not readable as a CSV: {str(error).strip()}", "Give the CSV as published") from None
     check.columns(rows.columns, wanted)
@@ -213,7 +215,7 @@ def open_workbook(path: Path, check: Checker, wanted: Sequence[str]) -> Calamine
         book = CalamineWorkbook.from_filelike(io.BytesIO(content))
     except CalamineError as error:
         raise check.refuse(f"not readable as a workbook ({error})", "Give the workbook as published") from None
-    names = [name.strip() for name in book.sheet_names]
+    names = [str(name) for name in book.sheet_names]
     if missing := [name for name in wanted if name not in names]:
         remedy = f"{check.layout} has {', '.join(wanted)}; this workbook has {', '.join(names)}"
         raise check.refuse(f"sheets are missing: {', '.join(missing)}", remedy)

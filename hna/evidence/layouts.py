@@ -69,6 +69,7 @@ class Layout:
         SourceError
             Names every fault of the file, or an option the layout does not have.
         """
+        path = Path(path)
         given = {name: value for name, value in options.items() if value is not None}
         if unknown := sorted(set(given) - set(self.options)):
             has = f"has {', '.join(self.options)}" if self.options else "has none"
@@ -77,7 +78,7 @@ class Layout:
             if not year.isdecimal():
                 raise SourceError(Fault(f"{year!r} is not a year", "Write four digits", file=path.name, field="year"))
             given["year"] = int(year)
-        return self.reader(Path(path), **given)
+        return self.reader(path, **given)
 
     def read(self, path: Path, **options: Option) -> pd.DataFrame:
         """The publisher's figures in our columns, sorted."""
@@ -203,7 +204,7 @@ def _put(fresh: Path, folder: Path, *, replace: bool) -> None:
 def csv_bytes(table: pd.DataFrame) -> bytes:
     """The table as UTF-8 CSV with line feeds."""
     text = io.StringIO()
-    yes_no = {name: table[name].map({True: "true", False: "false"}) for name in table if _is_bool(table[name])}
+    yes_no = {str(name): table[name].map({True: "true", False: "false"}) for name in table if _is_bool(table[name])}
     table.assign(**yes_no).to_csv(text, index=False, lineterminator="\n")
     return text.getvalue().encode("utf-8")
 

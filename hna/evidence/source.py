@@ -171,6 +171,20 @@ class _Source(Record):
     corrections: list[str] | None = None
     """What was changed from the printed figure, and why."""
 
+    @property
+    def words(self) -> str:
+        """The reference, as a reader would find it."""
+        cited = self.citation
+        parts = [
+            cited.authors,
+            f"({cited.year})" if cited.year else None,
+            cited.title,
+            cited.container,
+            cited.locator,
+        ]
+        found = f"doi {cited.doi}" if cited.doi else cited.url
+        return ". ".join(str(part).rstrip(".") for part in [*parts, found] if part) + "."
+
 
 class PrevalenceSource(_Source):
     """A published table of prevalence."""

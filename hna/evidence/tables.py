@@ -55,7 +55,9 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     try:
         return pq.read_table(path).to_pandas()
     except OSError as error:
-        raise SourceError(Fault(f"cannot be read: {error.strerror or error}", "Check the path", file=str(path))) from None
+        raise SourceError(
+            Fault(f"cannot be read: {error.strerror or error}", "Check the path", file=str(path))
+        ) from None
     except pa.ArrowException:
         remedy = "Write it again: it may be truncated"
         raise SourceError(Fault("the file is not readable as Parquet", remedy, file=str(path))) from None
@@ -66,10 +68,17 @@ def _read_csv(path: Path) -> pd.DataFrame:
     if not text.strip():
         raise SourceError(Fault("the file is empty", "Write a header line, then one row a cell", file=str(path)))
     if "\x00" in text:
-        raise SourceError(Fault("the file holds null characters", "Save it as CSV (UTF-8), not as a workbook", file=str(path)))
+        raise SourceError(
+            Fault("the file holds null characters", "Save it as CSV (UTF-8), not as a workbook", file=str(path))
+        )
     try:
         table = pd.read_csv(
-            io.StringIO(text), dtype=str, keep_default_na=False, skipinitialspace=True, header=None, skip_blank_lines=True
+            io.StringIO(text),
+            dtype=str,
+            keep_default_na=False,
+            skipinitialspace=True,
+            header=None,
+            skip_blank_lines=True,
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         what = str(error).replace("Error tokenizing data. C error: ", "").strip()
@@ -121,7 +130,11 @@ class Reader:
     def numbers(self, column: str, *, blank: bool = False, whole: bool = False) -> np.ndarray:
         """A column of finite numbers; a blank becomes NaN where blanks are allowed."""
         raw = self.table[column]
-        if raw.dtype.kind in "iuf" or isinstance(raw.dtype, pd.api.extensions.ExtensionDtype) and raw.dtype.kind in "iuf":
+        if (
+            raw.dtype.kind in "iuf"
+            or isinstance(raw.dtype, pd.api.extensions.ExtensionDtype)
+            and raw.dtype.kind in "iuf"
+        ):
             values = raw.to_numpy(dtype=float, na_value=math.nan)
             empty = np.isnan(values)
             bad = np.isinf(values)
@@ -153,7 +166,9 @@ class Reader:
             return [AgeBand(0, None)] * len(self.table)
         lows, highs = self._ages("age_from"), self._ages("age_to") if "age_to" in self.table else None
         if "age_to" not in self.table:
-            self.faults.append(Fault("columns are missing", "age_to goes with age_from", file=self.file, rows=["age_to"]))
+            self.faults.append(
+                Fault("columns are missing", "age_to goes with age_from", file=self.file, rows=["age_to"])
+            )
         bands, bad = [], np.zeros(len(self.table), dtype=bool)
         for n, low in enumerate(lows):
             high = None if highs is None else highs[n]
@@ -162,7 +177,13 @@ class Reader:
             except AxisError:
                 bands.append(AgeBand(0, None))
                 bad[n] = True
-        self.fault("ages do not make a band", "age_from is at most age_to; leave age_to blank for an open band", "age_to", bad, "R104")
+        self.fault(
+            "ages do not make a band",
+            "age_from is at most age_to; leave age_to blank for an open band",
+            "age_to",
+            bad,
+            "R104",
+        )
         return bands
 
     def _ages(self, column: str) -> list[int | None]:
@@ -196,7 +217,8 @@ class Reader:
     def unique(self, keys: Sequence[str], described: str) -> None:
         """Note rows that repeat a cell."""
         present = [key for key in keys if key in self.table]
-        bad = self.table.duplicated(present, keep=False).to_numpy()
+        keys = self.table[present] if present else pd.DataFrame({"all": [0] * len(self.table)})
+        bad = keys.duplicated(keep=False).to_numpy()
         self.fault(f"{described} stand more than once", "Keep one row a cell", ", ".join(present), bad)
 
     def done(self) -> None:

@@ -45,7 +45,9 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Path_, int]]:
         what = str(error).split("\n")[0]
         raise SourceError(Fault(f"not readable as YAML: {what}", "Mend the file", file=str(path))) from None
     if not isinstance(content, CommentedMap):
-        raise SourceError(Fault("the file is not a mapping of fields", "Write one `field: value` a line", file=str(path)))
+        raise SourceError(
+            Fault("the file is not a mapping of fields", "Write one `field: value` a line", file=str(path))
+        )
     lines: dict[Path_, int] = {}
     faults: list[Fault] = []
     plain = _plain(content, (), lines, faults, str(path))
@@ -97,5 +99,12 @@ def _plain(value: Any, at: Path_, lines: dict[Path_, int], faults: list[Fault], 
     if value is None or isinstance(value, bool | int | float):
         return value
     field = ".".join(map(str, at))
-    faults.append(Fault(f"a value of kind {type(value).__name__} is not allowed", "Write plain values", file=file, field=field))
+    faults.append(
+        Fault(
+            f"a value of kind {type(value).__name__} is not allowed",
+            "Write plain values",
+            file=file,
+            field=field,
+        )
+    )
     return None

@@ -89,9 +89,9 @@ def life_expectancy(
     settle(faults)
     died, lived = np.broadcast_arrays(died, lived)
     few_people = np.asarray(lived.sum(axis=-1, keepdims=True) < minimum_person_years)
-    empty = (lived <= 0).any(axis=-1, keepdims=True)
+    empty = np.asarray((lived <= 0).any(axis=-1, keepdims=True))
     no_last = np.asarray(died[..., -1:] <= 0)
-    too_many = ((died > lived) & (lived > 0)).any(axis=-1, keepdims=True)
+    too_many = np.asarray(((died > lived) & (lived > 0)).any(axis=-1, keepdims=True))
     refused = few_people | empty | no_last | too_many
     value, variance, gone = _table(np.where(refused, 1.0, died), np.where(refused, 2.0, lived), ages, infant_share)
     spread = np.sqrt(variance)

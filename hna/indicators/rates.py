@@ -67,9 +67,9 @@ def proportion(cases: npt.ArrayLike, n: npt.ArrayLike, level: float = 0.95, per:
     share = cases / n
     spread = z * np.sqrt(z * z + 4 * cases * (1 - share))
     below = 2 * (n + z * z)
-    lower = np.maximum((2 * cases + z * z - spread) / below, 0.0)
-    upper = np.minimum((2 * cases + z * z + spread) / below, 1.0)
-    lower = np.where(cases == 0, 0.0, lower)
+    # None and all are limits of themselves; rounding must not part them.
+    lower = np.where(cases == 0, 0.0, (2 * cases + z * z - spread) / below)
+    upper = np.where(cases == n, 1.0, (2 * cases + z * z + spread) / below)
     return Interval(share * per, lower * per, upper * per)
 
 

@@ -1,0 +1,182 @@
+"""The folder of outputs: written whole, or not at all."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+import xarray as xr
+
+from hna.errors import Fault, HnaError
+from hna.publish.page import render
+from hna.publish.report import Report
+from hna.publish.tables import write_figures
+from hna.publish.workbook import write_workbook
+
+LIBRARIES = ("numpy", "pandas", "scipy", "xarray")
+_STAGE = ".hna-writing-"
+
+
+class OutputError(HnaError):
+    """The outputs cannot be written where they were asked for."""
+
+
+def check_folder(out: Path) -> None:
+    """Refuse a place that cannot be the folder of outputs, before anything is computed."""
+    remedy = "Give another folder with --out"
+    nearest = next(parent for parent in (out, *out.absolute().parents) if parent.exists())
+    if not nearest.is_dir():
+        what = "is a file, not a folder" if nearest == out else f"lies under {nearest.name}, which is a file"
+        raise OutputError(Fault(what, remedy, file=str(out), field="--out"))
+    try:
+        with tempfile.TemporaryDirectory(prefix=_STAGE, dir=nearest):
+            pass
+    except OSError as error:
+        raise OutputError(
+            Fault(f"cannot be written to: {error.strerror}", remedy, file=str(out), field="--out")
+        ) from None
+
+
+def write_outputs(report: Report, out: Path) -> list[Path]:
+    """Write every output to a folder, replacing those of an earlier run only once all are complete.
+
+    A report in which a gap was refused does not replace one in which none was.
+
+    Returns
+    -------
+    the files, or nothing where an earlier good report was left to stand.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written; what stood there still stands.
+    """
+    if report.refusals and _is_good(out / "run.json"):
+        return []
+    writers: dict[str, Callable[[Path], None]] = {
+        "report.html": lambda path: _text(path, render(report)),
+        "report.xlsx": lambda path: write_workbook(report, path),
+        "gap.csv": lambda path: write_figures(report, path),
+        "run.json": lambda path: _text(path, json.dumps(describe(report), indent=2, ensure_ascii=False) + "\n"),
+    }
+    if report.arguments.get("keep_draws"):
+        writers["draws.nc"] = lambda path: write_draws(report, path)
+    stage: Path | None = None
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for left in out.glob(f"{_STAGE}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        stage = Path(tempfile.mkdtemp(prefix=_STAGE, dir=out))
+        for name, write in writers.items():
+            write(stage / name)
+        with _undisturbed():
+            for name in writers:
+                (stage / name).replace(out / name)
+            if "draws.nc" not in writers:
+                (out / "draws.nc").unlink(missing_ok=True)
+    except OSError as error:
+        what = f"cannot be written: {error.strerror or error}"
+        raise OutputError(Fault(what, "Nothing was replaced; give another folder with --out", file=str(out))) from None
+    finally:
+        if stage is not None:
+            shutil.rmtree(stage, ignore_errors=True)
+    return [out / name for name in writers]
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold an interruption back while files are put in place."""
+    held: list[tuple[int, FrameType | None]] = []
+    kept = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            kept[number] = signal.signal(number, lambda n, frame: held.append((n, frame)))
+        except ValueError:  # not the main thread: nothing to hold back
+            continue
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+    for number, _ in held:
+        signal.raise_signal(number)
+
+
+def _text(path: Path, text: str) -> None:
+    path.write_bytes(text.encode())
+
+
+def _is_good(path: Path) -> bool:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and found.get("refusals") == []
+
+
+def describe(report: Report) -> dict[str, object]:
+    """What run.json says: versions, arguments, every input with its fingerprint and citation, flags, refusals."""
+    sources = [
+        {"id": source.id, "sha256": getattr(source, "sha256", None), "citation": source.words}
+        for source in report.citations
+    ]
+    models = [found.model.model_dump(mode="json", exclude_defaults=True) for found in report.answers]
+    return {
+        "hna": version("hna"),
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "seed": report.arguments["seed"],
+        "draws": report.arguments["draws"],
+        "level": report.level,
+        "arguments": dict(report.arguments),
+        "models": models,
+        "inputs": sources,
+        "assumed": _assumed(report),
+        "notes": list(report.notes),
+        "flags": list(report.flags),
+        "refusals": [str(fault) for fault in report.refusals],
+    }
+
+
+def _assumed(report: Report) -> dict[str, object]:
+    return {
+        found.model.need: {
+            "errors": {
+                part.source.id: {
+                    "study": part.study,
+                    "transport": part.transport,
+                    "staleness": part.staleness,
+                    **{f"{name}_because": why for name, why in part.reasons.items()},
+                }
+                for part in found.rates.parts
+            },
+            "notes": list(found.notes),
+        }
+        for found in report.answers
+    }
+
+
+def write_draws(report: Report, path: Path) -> None:
+    """Write draws.nc: need over need, severity, area, year, draw, in people; NaN where a need has no such cell."""
+    arrays = {}
+    for found in report.answers:
+        severities = list(dict.fromkeys(key[0] for key in found.draws))
+        years = sorted({key[1] for key in found.draws})
+        areas = list(dict.fromkeys(key[2] for key in found.draws))
+        cube = np.full((len(severities), len(areas), len(years), found.rates.size), np.nan)
+        for (severity, year, area), drawn in found.draws.items():
+            cube[severities.index(severity), areas.index(area), years.index(year)] = drawn
+        name = found.model.need
+        dims = tuple(f"{name}_{dim}" for dim in ("severity", "area", "year")) + ("draw",)
+        labels = {dims[0]: [text or "all" for text in severities], dims[1]: areas, dims[2]: years}
+        arrays[name] = xr.DataArray(cube, dims=dims, coords=labels, attrs={"units": "people"})
+    xr.Dataset(arrays).to_netcdf(path, engine="h5netcdf")

@@ -1,0 +1,46 @@
+"""What is to be read: the answers to one request, before they become a page, a workbook and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hna.answers.answer import Answer
+from hna.errors import Fault
+from hna.measure.estimate import Cited
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """The answers to a request.
+
+    Parameters
+    ----------
+    answers : one a need.
+    arguments : what was asked for, as written to run.json.
+    notes : what holds for the whole run, in words.
+    """
+
+    answers: tuple[Answer, ...]
+    arguments: Mapping[str, object]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def level(self) -> float:
+        """Confidence level of every interval."""
+        return float(str(self.arguments["level"]))
+
+    @property
+    def citations(self) -> tuple[Cited, ...]:
+        """Every source, once, in order of use."""
+        return tuple({source.id: source for found in self.answers for source in found.citations}.values())
+
+    @property
+    def refusals(self) -> tuple[Fault, ...]:
+        """Gaps that were refused."""
+        return tuple(fault for found in self.answers for fault in found.refusals)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Every diagnostic code raised."""
+        return tuple(sorted({code for found in self.answers for code in found.flags}))

@@ -1,0 +1,45 @@
+"""Open tables: tidy, one row a figure, never a formula."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from hna.answers.answer import COLUMNS
+from hna.publish.report import Report
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NUMBERS = ("estimate", "lower", "upper", "level", "probability")
+
+
+def inert(text: str) -> str:
+    """Text that no spreadsheet takes for a formula, and no page for a direction or a line of its own."""
+    plain = "".join(sign for sign in text if sign.isprintable() and sign not in _BIDIRECTIONAL)
+    return f"'{plain}" if plain.startswith(_FORMULA) else plain
+
+
+_BIDIRECTIONAL = frozenset(map(chr, (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF)))
+
+
+def figures(report: Report) -> pd.DataFrame:
+    """Every figure of a report, in the columns of gap.csv."""
+    return pd.concat([found.figures for found in report.answers], ignore_index=True)[list(COLUMNS)]
+
+
+def write_figures(report: Report, path: Path) -> None:
+    """Write gap.csv: UTF-8, one row a figure, numbers unrounded, an empty cell where there is no number."""
+    table = figures(report)
+    arrays: dict[str, pa.Array] = {}
+    for name in COLUMNS:
+        if name in _NUMBERS:
+            arrays[name] = pa.array(pd.to_numeric(table[name]).to_numpy(float), from_pandas=True)
+        elif name == "year":
+            arrays[name] = pa.array(table[name].to_numpy(int))
+        else:
+            arrays[name] = pa.array([inert(str(text)) or None for text in table[name]], pa.string())
+    with path.open("wb") as stream:
+        stream.write((",".join(COLUMNS) + "\n").encode())
+        pa_csv.write_csv(pa.table(arrays), stream, pa_csv.WriteOptions(include_header=False, quoting_style="needed"))
