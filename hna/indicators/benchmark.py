@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hna.errors import Fault, QuantityError
-from hna.indicators.checks import numbers, one_of, settle, tail, together
+from hna.indicators.checks import nonnegative, numbers, one_of, settle, tail, together
 from hna.indicators.contrast import (
     Contrast,
     difference,
@@ -41,6 +41,7 @@ __all__ = [
     "leave_one_out",
     "neighbour_average",
     "overdispersion",
+    "people_apart",
     "proportions_test",
     "rates_test",
     "ratio",
@@ -201,6 +202,35 @@ def sentence(word: str, benchmark: str, *, above: bool | None = None, reason: st
     return VERDICTS[word].format(benchmark=benchmark, side=side, reason=reason)
 
 
+def people_apart(
+    value: npt.ArrayLike, benchmark: npt.ArrayLike, population: npt.ArrayLike, per: float = 1
+) -> FloatArray:
+    """Return how many people the difference from a benchmark is, to be printed beside every significant one.
+
+    Parameters
+    ----------
+    value, benchmark : in unit ``per``; they broadcast.
+    population : the people the value is among.
+    per : unit of value and benchmark.
+
+    Returns
+    -------
+    array of the broadcast shape
+        People; below 0 where the value is below the benchmark.
+
+    Raises
+    ------
+    QuantityError
+        If a number is missing, or the population is negative.
+    """
+    faults: list[Fault] = []
+    seen, other = numbers("value", value, faults), numbers("benchmark", benchmark, faults)
+    people = nonnegative("population", population, faults)
+    together(value=seen, benchmark=other, population=people)
+    settle(faults)
+    return np.asarray((seen - other) * people / per)
+
+
 def expected_false_signals(areas: int, level: float = 0.95) -> float:
     """Return how many of so many areas, none of them different, a test of this level is expected to call different.
 
@@ -260,6 +290,7 @@ def benjamini_hochberg(p: npt.ArrayLike, rate: float = 0.05) -> Discoveries:
 def _benchmark_limits(
     lower: npt.ArrayLike | None, upper: npt.ArrayLike | None
 ) -> tuple[npt.ArrayLike, npt.ArrayLike] | None:
+    """Return both limits of the benchmark, or None where neither is given."""
     if lower is None and upper is None:
         return None
     if lower is None or upper is None:
@@ -268,6 +299,7 @@ def _benchmark_limits(
 
 
 def _between(value: FloatArray, lower: FloatArray, upper: FloatArray, field: str) -> None:
+    """Raise where a value does not lie between its limits."""
     if ((value < lower) | (value > upper)).any():
         remedy = "Check the order of the limits, and that all are in one unit."
         raise QuantityError(Fault("does not lie between its limits", remedy, field=field))
@@ -292,6 +324,7 @@ def _words(
     untested: npt.NDArray[np.bool_],
     polarity: str,
 ) -> TextArray:
+    """Return the verdicts of a difference and its significance above and below."""
     up, down = {
         "low-is-good": ("sig_worse", "sig_better"),
         "high-is-good": ("sig_better", "sig_worse"),

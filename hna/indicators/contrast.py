@@ -79,6 +79,7 @@ def difference(value: Interval, other: Interval) -> Interval:
 
 
 def _difference(first: Interval, second: Interval) -> Interval:
+    """Return the difference with the arms of both intervals added in squares."""
     apart = first.value - second.value
     below = np.hypot(first.value - first.lower, second.upper - second.value)
     above = np.hypot(first.upper - first.value, second.value - second.lower)
@@ -126,6 +127,7 @@ def ratio(value: Interval, other: Interval) -> Interval:
 
 
 def _pair(value: Interval, other: Interval) -> tuple[Interval, Interval]:
+    """Return both intervals, checked."""
     faults: list[Fault] = []
     first = Interval(
         *(numbers(f"value.{name}", end, faults) for name, end in zip(Interval._fields, value, strict=True))

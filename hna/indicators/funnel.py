@@ -203,6 +203,7 @@ def _sizes(n: npt.ArrayLike, target: npt.ArrayLike, kind: str, per: float) -> tu
 
 
 def _normal(aim: FloatArray, error: FloatArray, level: float, ceiling: float) -> tuple[FloatArray, FloatArray]:
+    """Return normal limits round the target, cut at 0 and the ceiling."""
     half = normal_quantile(level) * error
     return np.maximum(aim - half, 0.0), np.minimum(aim + half, ceiling)
 

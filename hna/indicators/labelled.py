@@ -232,6 +232,7 @@ def proportions(
 def _one_row_an_area(
     table: pd.DataFrame, area: str, top: str, below: str
 ) -> tuple[pd.Index[str], FloatArray, FloatArray]:
+    """Return the areas and two columns of a table with one row an area."""
     _has_columns(table, [area, top, below])
     areas = pd.Index(table[area], name=area)
     _once(areas, area)
@@ -239,6 +240,7 @@ def _one_row_an_area(
 
 
 def _has_columns(table: pd.DataFrame, wanted: Sequence[str]) -> None:
+    """Raise unless the table has the columns."""
     absent = [name for name in wanted if name not in table.columns]
     if absent:
         there = ", ".join(map(str, table.columns))
@@ -246,6 +248,7 @@ def _has_columns(table: pd.DataFrame, wanted: Sequence[str]) -> None:
 
 
 def _once(labels: pd.Index[str], field: Hashable) -> None:
+    """Raise if a label stands more than once."""
     if labels.has_duplicates:
         rows = [str(label) for label in labels[labels.duplicated()].unique()]
         raise AxisError(
@@ -273,6 +276,7 @@ def _column(table: pd.DataFrame, name: str, labels: list[str]) -> FloatArray:
 
 
 def _frame(found: Interval, areas: pd.Index[str]) -> pd.DataFrame:
+    """Return an interval as a table indexed by area."""
     columns: dict[str, object] = dict(zip(Interval._fields, found, strict=True))
     if isinstance(found, FlaggedInterval):
         columns["flags"] = found.flags

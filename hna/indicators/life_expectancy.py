@@ -71,7 +71,7 @@ def life_expectancy(
 
     References
     ----------
-    Chiang CL (1984). The Life Table and its Applications. Malabar: Krieger. ISBN 978-0-89874-570-2
+    Chiang CL (1968). Introduction to Stochastic Processes in Biostatistics, pages 189-214. New York: Wiley.
 
     Silcocks PBS, Jenner DA, Reza R (2001). Life expectancy as a summary of mortality in a population: statistical
     considerations and suitability for use by health authorities. Journal of Epidemiology and Community Health 55:38-43.
@@ -115,6 +115,7 @@ def life_expectancy(
 
 
 def _ages(starts: Sequence[int] | None, bands: int, faults: list[Fault]) -> FloatArray:
+    """Return the first age of each band, given or usual."""
     usual = {len(known): known for known in (abridged_bands(), list(range(0, 91, 5)))}
     if starts is None:
         if bands not in usual:
@@ -155,4 +156,5 @@ def _table(
 
 
 def _from_here(parts: FloatArray) -> FloatArray:
+    """Return the sum of each entry and all after it."""
     return np.flip(np.cumsum(np.flip(parts, axis=-1), axis=-1), axis=-1)

@@ -82,7 +82,7 @@ def byar_limits(events: FloatArray, level: float = 0.95) -> tuple[FloatArray, Fl
     References
     ----------
     Breslow NE, Day NE (1987). Statistical Methods in Cancer Research II: The Design and Analysis of Cohort Studies,
-    page 69. Lyon: IARC. ISBN 978-92-832-0182-3
+    page 69. Lyon: IARC Scientific Publications 82.
     """
     z = normal_quantile(level)
     above = events + 1

@@ -42,6 +42,7 @@ class Scale(NamedTuple):
 
 
 def _same(values: FloatArray) -> FloatArray:
+    """Return the values as they are."""
     return values
 
 
@@ -111,7 +112,8 @@ def slope_index(
     population : people in each quantile, shape (..., quantile).
     kind : ``rate``, ``proportion`` or ``mean``.
     se : standard errors of the values, same shape and unit. Left out, they are the Poisson ones of events =
-        value × population / per for rates, and the binomial ones for proportions; means need them.
+        value × population / per for rates, the binomial ones for proportions, and for means, which carry no count, the
+        limits are NaN.
     level : confidence level, strictly between 0 and 1.
     draws : number of simulated sets of values; the same draws serve every area.
     seed : seed of the draws.
@@ -129,7 +131,7 @@ def slope_index(
     Raises
     ------
     QuantityError
-        If a number is missing, a quantile is empty, there are too few quantiles, errors are wanting, or a value has no
+        If a number is missing, a quantile is empty, there are too few quantiles, or a value has no
         logarithm or logit where one is needed.
 
     Notes
@@ -174,6 +176,7 @@ def slope_index(
 
 
 def _indices(start: FloatArray, slope: FloatArray, back: Function) -> tuple[FloatArray, FloatArray]:
+    """Return slope and relative index from the two ends of the line."""
     most, least = back(start), back(start + slope)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(least - most), np.asarray(least / most)
@@ -228,12 +231,13 @@ def _on_scale(
     elif kind == "proportion":
         error = 1 / np.sqrt(people * (observed / unit) * (1 - observed / unit))
     else:
-        settle([Fault("is wanting", "Means carry no count: give the standard error of each.", field="se")])
+        error = np.full(observed.shape, np.nan)
     together = np.broadcast_arrays(observed / unit, people, centre, error)
     return together[0], together[1], together[2], together[3]
 
 
 def _blocks(size: int, each: int) -> Iterator[slice]:
+    """Return slices of areas whose draws fit in memory together."""
     step = max(1, _DRAWS_HELD // each)
     return (slice(start, start + step) for start in range(0, size, step))
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import gammainccinv, gammaincinv
 
 from hna.errors import Fault
 from hna.indicators.checks import (
     events_in_nobody,
     nonnegative,
     note,
+    one_of,
     positive,
     same_groups,
     settle,
@@ -39,6 +41,7 @@ def direct(
     variance: npt.ArrayLike | None = None,
     independent: bool = True,
     minimum_events: float = 10,
+    method: str = "dobson",
 ) -> FlaggedInterval:
     """Return directly standardised rates with Dobson's interval around Byar's limits of the total count.
 
@@ -58,6 +61,9 @@ def direct(
     independent : say False where one person can have several events; without ``variance`` the result is then
         flagged W811, for its interval is too narrow.
     minimum_events : under this total the rate is withheld.
+    method : ``dobson``, or ``fay-feuer`` for the gamma interval, wider, which keeps its level where the age structure
+        is very unlike the standard: the quantiles of gamma distributions with the mean and variance of the rate below,
+        and those plus one event in the group of greatest weight above.
 
     Returns
     -------
@@ -77,10 +83,15 @@ def direct(
     Dobson AJ, Kuulasmaa K, Eberle E, Scherer J (1991). Confidence intervals for weighted sums of Poisson parameters.
     Statistics in Medicine 10:457-462. doi:10.1002/sim.4780100317
 
+    Fay MP, Feuer EJ (1997). Confidence intervals for directly standardized rates: a method based on the gamma
+    distribution. Statistics in Medicine 16:791-801.
+    doi:10.1002/(SICI)1097-0258(19970415)16:7<791::AID-SIM500>3.0.CO;2-#
+
     Morris JK, Tan J, Fryers P, Bestwick J (2018). Evaluation of stability of directly standardized rates for sparse
     data using simulation methods. Population Health Metrics 16:19. doi:10.1186/s12963-018-0177-1
     """
     tail(level)
+    one_of("method", method, ("dobson", "fay-feuer"))
     faults: list[Fault] = []
     happened = nonnegative("events", events, faults)
     people = nonnegative("population", population, faults)
@@ -102,11 +113,16 @@ def direct(
         unit[np.broadcast_to(empty, unit.shape)] = 0.0
     rate = _weighted_sum(unit, happened)
     total = np.broadcast_to(happened @ np.ones(happened.shape[-1]), rate.shape)
+    heaviest = unit.max(axis=-1) if method == "fay-feuer" else None
     uncertain = _weighted_sum(np.multiply(unit, unit, out=unit), happened if spread is None else spread)
     few = total < minimum_events
-    safe = np.where(few, 1.0, total)
-    lower, upper = byar_limits(safe, level)
-    scale = np.sqrt(uncertain / safe)
+    if heaviest is None:
+        safe = np.where(few, 1.0, total)
+        lower, upper = byar_limits(safe, level)
+        scale = np.sqrt(uncertain / safe)
+        lower, upper = rate + scale * (lower - total), rate + scale * (upper - total)
+    else:
+        lower, upper = _gamma_limits(rate, uncertain, heaviest, level)
     withheld = np.where(few, np.nan, per)
     flags = [(FEW_EVENTS, few)]
     if empty is not None:
@@ -115,14 +131,27 @@ def direct(
         flags.append((NOT_INDEPENDENT, np.asarray(True)))
     return FlaggedInterval(
         rate * withheld,
-        (rate + scale * (lower - total)) * withheld,
-        (rate + scale * (upper - total)) * withheld,
+        lower * withheld,
+        upper * withheld,
         join_flags(rate.shape, *flags),
     )
 
 
 def _weighted_sum(unit: FloatArray, happened: FloatArray) -> FloatArray:
+    """Return the sum over groups of units times events."""
     return np.asarray(np.einsum("...g,...g->...", unit, happened))
+
+
+def _gamma_limits(
+    rate: FloatArray, variance: FloatArray, heaviest: FloatArray, level: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return Fay and Feuer's limits; the lower one is 0 where nothing happened."""
+    alpha = tail(level)
+    some = rate > 0
+    mean, spread = np.where(some, rate, 1.0), np.where(some, variance, 1.0)
+    lower = np.where(some, gammaincinv(mean**2 / spread, alpha) * spread / mean, 0.0)
+    mean, spread = rate + heaviest, variance + heaviest**2
+    return lower, np.asarray(gammainccinv(mean**2 / spread, alpha) * spread / mean)
 
 
 def event_variance(people: npt.ArrayLike, events_each: npt.ArrayLike) -> FloatArray:
@@ -196,7 +225,7 @@ def indirect(
     References
     ----------
     Breslow NE, Day NE (1987). Statistical Methods in Cancer Research II: The Design and Analysis of Cohort Studies,
-    pages 65-72. Lyon: IARC. ISBN 978-92-832-0182-3
+    chapter 2. Lyon: IARC Scientific Publications 82.
     """
     tail(level)
     faults: list[Fault] = []

@@ -81,6 +81,7 @@ def read_standard(folder: Path | str) -> Standard:
 
 
 def _bands(text: str, faults: list[Fault]) -> tuple[list[str], list[float]]:
+    """Return the bands and weights of a table, adding its faults to the list."""
     rows = list(csv.DictReader(text.splitlines()))
     if not rows or list(rows[0]) != _COLUMNS:
         remedy = f"Write the columns {', '.join(_COLUMNS)}."

@@ -206,6 +206,7 @@ def _latest(years: FloatArray, span: int, points: int, faults: list[Fault]) -> F
 
 
 def _trend(lean: FloatArray, variance: FloatArray, slope: FloatArray, years: FloatArray, level: float) -> Trend:
+    """Return the marker from the score, its variance and the slope."""
     lean, variance = np.asarray(lean), np.asarray(variance)
     # Nobody, or everybody, in every year: nothing has changed.
     statistic = np.divide(lean**2, variance, out=np.zeros(variance.shape), where=variance > 0)
