@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from hna.answers.answer import Answer, answer
 from hna.answers.plan import Plan, gap_years, people_for, plan
@@ -177,3 +181,14 @@ def run(request: Request, out: Path, progress: Progress | None = None) -> tuple[
     if progress:
         progress("Writing the report", len(report.answers), len(report.answers))
     return report, write_outputs(report, out)
+
+
+class _Callable(ModuleType):
+    """`hna.run` is this module and, as the public face has it, a function: calling the module runs it."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Report:
+        """The report that `hna.face.run` writes."""
+        return importlib.import_module("hna.face").run(*arguments, **options)  # type: ignore[no-any-return]
+
+
+sys.modules[__name__].__class__ = _Callable

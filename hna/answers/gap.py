@@ -222,6 +222,7 @@ class Gap:
     Parameters
     ----------
     need : people in need, over area and year.
+    counts : the published counts.
     known : people known, for each area and year.
     ledgers : one an area.
     net : need less known; where a count is hidden its draws spread over the range, and only limits are printed.
@@ -230,6 +231,7 @@ class Gap:
     """
 
     need: NeedEstimate
+    counts: Known
     known: dict[tuple[str, int], KnownPeople]
     ledgers: tuple[Ledger, ...]
     net: Estimate
@@ -384,7 +386,7 @@ def _assembled(
     ratio = counts / np.maximum(drawn, 1e-9)
     coverage = Estimate(ratio.median("draw"), ratio, "coverage", "proportion", need.universe, citations, codes)
     target = need.rates.model.target.coverage if need.rates.model.target else None
-    return Gap(need, people, tuple(ledgers), net, coverage, target)
+    return Gap(need, known, people, tuple(ledgers), net, coverage, target)
 
 
 def union_known(

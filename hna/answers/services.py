@@ -7,7 +7,6 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linprog
 
 from hna.errors import Fault, QuantityError
 
@@ -50,6 +49,9 @@ def union_bounds(
     Hailperin T. Best possible inequalities for the probability of a logical function of events.
     Am Math Mon 1965;72:343-359. doi 10.1080/00029890.1965.11970533.
     """
+    # scipy.optimize is slow to import, and only several services at once need it.
+    from scipy.optimize import linprog
+
     names = list(counts)
     if len(names) > _MOST_SERVICES:
         raise QuantityError(f"{len(names)} services are too many to bound at once: merge some first")

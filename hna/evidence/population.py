@@ -17,7 +17,7 @@ from hna.errors import AxisError, Fault, SourceError
 from hna.evidence.shelf import Shelf, table_file
 from hna.evidence.source import PopulationSource
 from hna.evidence.tables import Reader, read_columns, tiling_fault
-from hna.measure.ages import AgeAxis, AgeBand, graduate_people, sum_bands
+from hna.measure.ages import AgeAxis, AgeBand, sum_bands
 from hna.measure.areas import Area, Gazetteer
 
 COLUMNS = ("area_code", "area_name", "year", "sex", "age_from", "age_to", "persons")
@@ -116,6 +116,9 @@ class Population:
             what = f"{self.source.id} has ages {fine.span.label}, and {ages.span.label} are asked for"
             raise AxisError(Fault(what, "Use a population that covers these ages", field="age", code="R201"))
         if not _sums(fine, ages):
+            # scipy.interpolate costs as much as all the rest of a run's start-up, and few runs need it.
+            from hna.measure.graduate import graduate_people
+
             people, fine = graduate_people(people, fine)
             bridges = (
                 *bridges,

@@ -15,7 +15,7 @@ from hna.evidence.population import areas_and_years, read_population
 from hna.evidence.prevalence import read_prevalence
 from hna.evidence.shelf import Shelf
 from hna.evidence.source import PopulationSource, PrevalenceSource
-from hna.measure.ages import AgeAxis, AgeBand, common_refinement, graduate_rates
+from hna.measure.ages import AgeAxis, AgeBand, common_refinement
 from hna.measure.draws import DEFAULT_DRAWS, check_draws, normal, uniform
 from hna.measure.estimate import Estimate, Universe
 from hna.model.defaults import Defaults, read_defaults
@@ -365,6 +365,8 @@ def _overlap(a: AgeBand, b: AgeBand) -> AgeBand:
 
 def _graduated(layers: Layers, shelf: Shelf) -> Layers:
     """Rates by single year of age, keeping each band's rate over England's population."""
+    from hna.measure.graduate import graduate_rates
+
     reference = _england(shelf)
     single = reference.ages.within(layers.ages.span)
     sexes = layers.sexes

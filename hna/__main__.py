@@ -1,0 +1,5 @@
+"""`python -m hna` is the command line."""
+
+from hna.cli import main
+
+main()

@@ -1,0 +1,91 @@
+"""What is on the shelf, as tables."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from hna.evidence.population import areas_and_years
+from hna.evidence.shelf import FOLDERS, Shelf
+from hna.evidence.source import KnownSource, PopulationSource, PrevalenceSource, Source
+from hna.model.spec import Model, json_schema, read_model
+
+
+def list_sources(shelf: Shelf) -> list[dict[str, Any]]:
+    """One row a source: kind, id, what it is, citation."""
+    rows = []
+    for kind in FOLDERS:
+        for name, folder in shelf.folders(kind).items():  # type: ignore[type-var]
+            record = shelf.record(kind, name)  # type: ignore[type-var]
+            what = getattr(record, "condition", None) or record.title or record.citation.title
+            rows.append(
+                {"kind": record.kind, "id": record.id, "condition": what, "from": record.citation.short,
+                 "workspace": "own" if shelf.own(folder) else ""}
+            )  # fmt: skip
+    return rows
+
+
+def list_models(shelf: Shelf) -> list[dict[str, Any]]:
+    """One row a need: id, title, chapter, ages, sources, known counts."""
+    rows = []
+    for file in shelf.models().values():
+        model = read_model(file)
+        rows.append(
+            {"need": model.need, "title": model.title, "chapter": model.chapter, "ages": model.ages,
+             "sources": ", ".join(used.source for used in model.prevalence.sources),
+             "known": ", ".join(use.source for use in model.known)}
+        )  # fmt: skip
+    return rows
+
+
+def list_areas(shelf: Shelf, name: str | None = None) -> list[dict[str, Any]]:
+    """One row an area: code, name, populations that count it."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for population in shelf.folders(PopulationSource):
+        for area in areas_and_years(shelf, population)[0].areas:
+            found.setdefault((area.code, area.name), []).append(population)
+    wanted = (name or "").casefold()
+    return [
+        {"code": code, "name": label, "populations": ", ".join(held)}
+        for (code, label), held in sorted(found.items())
+        if wanted in code.casefold() or wanted in label.casefold()
+    ]
+
+
+def schemas() -> dict[str, dict[str, object]]:
+    """JSON Schema of a model file and of a source file."""
+    draft = "https://json-schema.org/draft/2020-12/schema"
+    return {"model": json_schema(Model), "source": {"$schema": draft, **TypeAdapter(Source).json_schema()}}
+
+
+def bibtex(shelf: Shelf, need: str) -> str:
+    """BibTeX entries of every source that a need rests on."""
+    model = read_model(shelf.model_file(need))
+    records: list[Source] = [shelf.record(PrevalenceSource, used.source) for used in model.prevalence.sources]
+    if model.prevalence.severity:
+        records.append(shelf.record(PrevalenceSource, model.prevalence.severity))
+    records += [shelf.record(KnownSource, use.source) for use in model.known]
+    records += [shelf.record(PopulationSource, name) for name in shelf.folders(PopulationSource)]
+    return "\n\n".join(_entry(record) for record in records)
+
+
+def _entry(record: Source) -> str:
+    cited = record.citation
+    kind = "article" if cited.doi and cited.container else "misc"
+    fields = {
+        "author": cited.authors,
+        "title": f"{{{cited.title}}}",
+        "year": cited.year,
+        "journal" if kind == "article" else "howpublished": cited.container,
+        "doi": cited.doi,
+        "url": cited.url,
+        "note": "; ".join(part for part in (cited.locator, cited.licence) if part),
+    }
+    lines = [f"  {name} = {{{_escape(str(value))}}}" for name, value in fields.items() if value]
+    return f"@{kind}{{{record.id},\n" + ",\n".join(lines) + "\n}"
+
+
+def _escape(text: str) -> str:
+    return re.sub(r"([&%$#_])", r"\\\1", text)
