@@ -28,7 +28,7 @@ class Held:
 
     def has(self, area: Area) -> bool:
         """Whether it counts an area."""
-        return any(area.code == known.code for known in self.areas.areas)
+        return area.code in self.areas
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ def people_for(shelf: Shelf, plan_: Plan, rates: Rates) -> list[Population]:
 def _split(shelf: Shelf, persons: Population) -> Population:
     having = [
         one
-        for one in populations_on(Shelf(shelf.workspace))
+        for one in populations_on(shelf)
         if one.record.basis != "projection" and all(one.has(area) for area in persons.areas)
     ]
     for one in sorted(having, key=lambda one: abs(one.years[-1] - persons.years[0])):

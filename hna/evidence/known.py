@@ -89,6 +89,14 @@ def read_known(shelf: Shelf, name: str, areas: Sequence[str] | None = None) -> K
     SourceError
         Every fault of the file at once.
     """
+    known = shelf.once(("known", name), lambda: _read_known(shelf, name))
+    if areas is None:
+        return known
+    wanted = {area.code for area in known.areas.find_all(areas)}
+    return known.take(np.array([code in wanted for code in known.area_code]))
+
+
+def _read_known(shelf: Shelf, name: str) -> Known:
     record = shelf.record(KnownSource, name)
     path = table_file(shelf.folder(KnownSource, name))
     table = read_columns(path, COLUMNS, ALSO)
@@ -137,14 +145,10 @@ def read_known(shelf: Shelf, name: str, areas: Sequence[str] | None = None) -> K
     lowest, highest = hidden.range if hidden and hidden.range else (0, 0)
     lower = np.where(suppressed, lowest, np.maximum(count - spread, 0))
     upper = np.where(suppressed, highest, count + spread)
-    known = Known(
+    return Known(
         record, codes, names, years.astype(np.int64), sexes, severity, service, tuple(bands),
         np.where(suppressed, np.nan, count), lower.astype(float), upper.astype(float),
     )  # fmt: skip
-    if areas is None:
-        return known
-    wanted = {area.code for area in known.areas.find_all(areas)}
-    return known.take(np.array([code in wanted for code in codes]))
 
 
 def _tile(

@@ -145,6 +145,10 @@ def _years_in_words(years: Sequence[int]) -> str:
 
 def areas_and_years(shelf: Shelf, name: str) -> tuple[Gazetteer, tuple[int, ...]]:
     """Areas and years that a population holds, without reading its people."""
+    return shelf.once(("areas", name), lambda: _areas_and_years(shelf, name))
+
+
+def _areas_and_years(shelf: Shelf, name: str) -> tuple[Gazetteer, tuple[int, ...]]:
     path = table_file(shelf.folder(PopulationSource, name))
     if path.suffix == ".parquet":
         table = pq.read_table(path, columns=["area_code", "area_name", "year"])
@@ -180,6 +184,14 @@ def read_population(
     AxisError
         An area or year that is not there.
     """
+    chosen = None if areas is None else tuple(areas)
+    when = None if years is None else tuple(years)
+    return shelf.once(("people", name, chosen, when), lambda: _read_population(shelf, name, chosen, when))
+
+
+def _read_population(
+    shelf: Shelf, name: str, areas: tuple[str, ...] | None, years: tuple[int, ...] | None
+) -> Population:
     record = shelf.record(PopulationSource, name)
     path = table_file(shelf.folder(PopulationSource, name))
     if path.suffix == ".parquet":

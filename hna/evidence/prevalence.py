@@ -80,7 +80,7 @@ def read_prevalence(shelf: Shelf, name: str) -> Prevalence:
         Names every fault of the table at once.
     """
     record = shelf.record(PrevalenceSource, name)
-    return check_table(record, table_file(shelf.folder(PrevalenceSource, name)))
+    return shelf.once(("table", name), lambda: check_table(record, table_file(shelf.folder(PrevalenceSource, name))))
 
 
 def check_table(record: PrevalenceSource, path: Path) -> Prevalence:

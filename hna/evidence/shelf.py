@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import hna
 from hna.errors import Fault, SourceError
@@ -31,6 +31,7 @@ TABLES = ("table.csv", "table.parquet")
 WORKSPACE_FOLDERS = ("models", "prevalence_sources", "data")
 
 AnySource = TypeVar("AnySource", PrevalenceSource, PopulationSource, KnownSource, AreasSource)
+Result = TypeVar("Result")
 
 
 def shipped() -> Path:
@@ -55,6 +56,7 @@ class Shelf:
     """
 
     workspace: Path | None = None
+    _read: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.workspace is None:
@@ -72,6 +74,13 @@ class Shelf:
         if self.workspace is None or self.workspace.resolve() == here.resolve():
             return (here,)
         return (self.workspace, here)
+
+    def once(self, key: Hashable, read: Callable[[], Result]) -> Result:
+        """What `read` gives, read once: a shelf is one look at the files."""
+        if key not in self._read:
+            self._read[key] = read()
+        found: Result = self._read[key]
+        return found
 
     def folders(self, kind: type[AnySource]) -> dict[str, Path]:
         """Folder of each source of a kind, the workspace's hiding the shipped one of the same name."""
@@ -124,6 +133,9 @@ class Shelf:
         SourceError
             If it is absent, wrong, of another kind, or its table does not have the recorded fingerprint.
         """
+        return self.once((kind, name), lambda: self._record(kind, name))
+
+    def _record(self, kind: type[AnySource], name: str) -> AnySource:
         folder = self.folder(kind, name)
         record = read_record(folder / "source.yaml")
         if not isinstance(record, kind):

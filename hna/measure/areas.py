@@ -49,6 +49,10 @@ class Gazetteer:
     def __len__(self) -> int:
         return len(self._by_code)
 
+    def __contains__(self, code: object) -> bool:
+        """Whether an area has this code."""
+        return code in self._by_code
+
     @property
     def areas(self) -> list[Area]:
         """All areas by code."""
