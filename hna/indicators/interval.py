@@ -42,9 +42,11 @@ def join_flags(shape: tuple[int, ...], *flagged: tuple[str, npt.NDArray[np.bool_
     shape : shape of the result.
     flagged : pairs of a flag and the mask of the places where it holds; masks broadcast to ``shape``.
     """
-    flags: TextArray = np.full(shape, "", dtype=f"<U{max(1, sum(len(flag) + 1 for flag, _ in flagged))}")
-    for flag, mask in flagged:
-        places = np.broadcast_to(mask, shape)
-        if places.any():
-            flags[places] = np.strings.strip(np.strings.add(flags[places], f" {flag}"))
-    return flags
+    held = np.zeros(shape, dtype=np.int64)
+    for bit, (_, mask) in enumerate(flagged):
+        held |= np.asarray(mask).astype(np.int64) << bit
+    # One text for each combination that occurs: whole-country tables have few, and mostly none.
+    names = [""] * (1 << len(flagged))
+    for combination in np.flatnonzero(np.bincount(held.ravel())):
+        names[combination] = " ".join(flag for bit, (flag, _) in enumerate(flagged) if combination >> bit & 1)
+    return np.asarray(np.array(names)[held])

@@ -27,7 +27,7 @@ from hna.indicators.checks import (
 from hna.indicators.interval import FloatArray, Interval
 
 KINDS = ("rate", "proportion", "mean")
-_DRAWS_HELD = 4_000_000
+_DRAWS_HELD = 400_000
 
 Function = Callable[[FloatArray], FloatArray]
 
@@ -255,21 +255,28 @@ def _simulate(
 ) -> tuple[FloatArray, FloatArray]:
     """Return limits and their Monte Carlo standard errors, shape (limit, index, ...)."""
     shape, quantiles = centre.shape[:-1], centre.shape[-1]
-    weights = np.stack(np.broadcast_arrays(to_start, to_slope), axis=-1)
-    flat = [array.reshape(-1, 1, quantiles) for array in (centre, error)]
-    weights = np.broadcast_to(weights, (*centre.shape, 2)).reshape(-1, quantiles, 2)
-    noise = np.random.default_rng(seed).standard_normal((draws, quantiles))
+    flat = [
+        np.broadcast_to(array, centre.shape).reshape(-1, quantiles) for array in (centre, error, to_start, to_slope)
+    ]
+    areas = len(flat[0])
+    noise = np.random.default_rng(seed).standard_normal((quantiles, draws))
     # The standard error of a simulated quantile: half the distance between the quantiles one binomial
     # standard error of its rank to either side.
     step = np.sqrt(alpha * (1 - alpha) / draws)
     wanted = np.array([alpha, 1 - alpha, alpha - step, alpha + step, 1 - alpha - step, 1 - alpha + step])
-    found = np.empty((6, 2, len(weights)))
-    for block in _blocks(len(weights), draws * quantiles):
-        values = flat[1][block] * noise
-        values += flat[0][block]
-        if not transform:
-            values = scale.back(values)
-        start, slope = np.moveaxis(values @ weights[block], -1, 0)
+    found = np.empty((6, 2, areas))
+    for block in _blocks(areas, draws):
+        start = np.zeros((len(flat[0][block]), draws))
+        slope = np.zeros_like(start)
+        for quantile in range(quantiles):
+            middle, spread, start_by, slope_by = (array[block, quantile, np.newaxis] for array in flat)
+            values = spread * noise[quantile]
+            values += middle
+            if not transform:
+                values = scale.back(values)
+            start += start_by * values
+            values *= slope_by
+            slope += values
         for place, index in enumerate(_indices(start, slope, scale.back if transform else _same)):
             found[:, place, block] = np.quantile(index, np.clip(wanted, 0, 1), axis=-1)
     found = found.reshape(6, 2, *shape)

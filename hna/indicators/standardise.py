@@ -112,7 +112,8 @@ def direct(
     if empty is not None:
         unit[np.broadcast_to(empty, unit.shape)] = 0.0
     rate = _weighted_sum(unit, happened)
-    total = np.broadcast_to(happened @ np.ones(happened.shape[-1]), rate.shape)
+    # Sums and not matrix products throughout: on a busy machine the threads of the latter wait for each other.
+    total = np.broadcast_to(np.einsum("...g->...", happened), rate.shape)
     heaviest = unit.max(axis=-1) if method == "fay-feuer" else None
     uncertain = _weighted_sum(np.multiply(unit, unit, out=unit), happened if spread is None else spread)
     few = total < minimum_events
