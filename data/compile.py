@@ -75,10 +75,12 @@ class Compiler:
     Parameters
     ----------
     files : folder of the publishers' files.
+    to : folder to write population/, known/ and areas/ in.
     """
 
-    def __init__(self, files: Path) -> None:
+    def __init__(self, files: Path, to: Path = HERE) -> None:
         self.files = files
+        self.to = to
         rows = self.text("small_areas/lookup_ltla24_region24.csv")
         self.regions = dict(zip(rows["region24_code"], rows["region24_name"], strict=True))
 
@@ -93,6 +95,16 @@ class Compiler:
             names = reading.table["area_code"].map(self.regions)
             reading.table["area_name"] = names.fillna(reading.table["area_name"])
         return reading
+
+    def ship(self, kind: str, name: str, table: pd.DataFrame, fields: dict[str, Any]) -> None:
+        """One shipped table."""
+        write_source(self.to / kind / name, table, fields, replace=True)
+
+    def ship_areas(self, name: str, table: pd.DataFrame, **fields: object) -> None:
+        """One shipped lookup, sorted."""
+        table = table if "best_fit" in table else table.assign(best_fit=False)
+        table = table.sort_values(["child", "parent", "vintage"], ignore_index=True)
+        self.ship("areas", name, table[["child", "parent", "vintage", "best_fit"]], {"kind": "areas", **fields})
 
     def everything(self) -> None:
         """Every shipped table."""
@@ -121,7 +133,7 @@ class Compiler:
             table, fields = self.read(layout, name, **({"year": year} if layout == "ons-mye-tidy" else {}))
             fields["notes"] = f"{notes[year]} {REBASED} {fields['notes']}"
             fields["corrections"] = [*fields["corrections"], EAST]
-            ship("population", f"ons-mye-{year}", table, fields)
+            self.ship("population", f"ons-mye-{year}", table, fields)
 
     def projections(self) -> None:
         """Subnational projections."""
@@ -141,7 +153,7 @@ class Compiler:
             f"estimate of mid-2023. Printed to one decimal. {fields['notes']}"
         )
         fields["corrections"] = [*fields["corrections"], EAST]
-        ship("population", "ons-snpp-2018", table, fields)
+        self.ship("population", "ons-snpp-2018", table, fields)
 
     def registers(self) -> None:
         """QOF registers of 31 March 2020, by CCG as registered and by authority as apportioned."""
@@ -155,7 +167,7 @@ class Compiler:
             fields["notes"] = f"{printed} Areas are the CCGs of the 2019-20 release. {COVID} {fields['notes']}"
             fields["citation"] |= {"year": 2020, "url": QOF_PAGE}
             if name in BY_CCG:
-                ship("known", f"qof-{name}-2019-20-ccg", table, fields)
+                self.ship("known", f"qof-{name}-2019-20-ccg", table, fields)
             table, fields = self.read(
                 "qof-lad-hocl", "known/hocl_qof_2019_20_lad_modelled.csv", register=code, year=2020, ages=ages
             )
@@ -168,14 +180,14 @@ class Compiler:
                 "locator": "Modelled estimates from the Quality and Outcomes Framework 2019/20, by local authority",
                 "url": HEALTHY_PAGE,
             }
-            ship("known", f"qof-{name}-2019-20", table, fields)
+            self.ship("known", f"qof-{name}-2019-20", table, fields)
 
     def children(self) -> None:
         """What DfE counts of children."""
         plans, fields = self.read("dfe-ehcp", "known/sen2_age_caseload.csv.gz", year=2022)
         fields["notes"] = f"{OLD_COUNTIES} The publisher neither suppresses nor rounds this table. {fields['notes']}"
         fields["citation"]["url"] = EHCP_PAGE
-        ship("known", "dfe-ehcp-2022", plans, fields)
+        self.ship("known", "dfe-ehcp-2022", plans, fields)
 
         codes = self.files / "known" / "b1_children_in_need_2013_to_2025.csv"
         lait = "known/lait_needs_measures_halton_sefton_neighbours.csv.gz"
@@ -197,15 +209,15 @@ class Compiler:
             "SEN2 table. The day is not printed: the last of January is recorded. "
             f"Only the areas named are held. {now['notes']}"
         )
-        ship("known", "dfe-ehcp-2025-halton-sefton", table, now)
+        self.ship("known", "dfe-ehcp-2025-halton-sefton", table, now)
 
         table, fields = self.read("dfe-cin", "known/b1_children_in_need_2013_to_2025.csv", year=2025)
         fields["notes"] = (
             "The publisher's headline number of children in need is this column. Numbers from 1 to 5 are replaced by "
             f"c, and others where that protects them; no authority's figure of 2025 is replaced. {fields['notes']}"
         )
-        ship("known", "dfe-children-in-need-2025", table, fields)
-        ship("known", "dfe-looked-after-children-2025", *self.read(
+        self.ship("known", "dfe-children-in-need-2025", table, fields)
+        self.ship("known", "dfe-looked-after-children-2025", *self.read(
             "dfe-cla", "known/cla_number_and_rate_per_10k_children.csv", year=2025
         ))  # fmt: skip
 
@@ -232,7 +244,7 @@ class Compiler:
             (abolished.index, abolished, 2022),
         )
         table = pd.concat([pd.DataFrame({"child": c, "parent": p, "vintage": v}) for c, p, v in parts])
-        ship_areas(
+        self.ship_areas(
             "ltla-utla-region-england",
             table,
             title="Authorities of England in their counties, regions and the nation",
@@ -256,7 +268,7 @@ class Compiler:
         ward = rows.drop_duplicates(["ward24_code", "ltla24_code"])
         small = pd.DataFrame({"child": rows["lsoa21_code"], "parent": rows["ward24_code"], "best_fit": True})
         large = pd.DataFrame({"child": ward["ward24_code"], "parent": ward["ltla24_code"], "best_fit": False})
-        ship_areas(
+        self.ship_areas(
             "lsoa21-ward24-ltla24",
             pd.concat([small, large]).assign(vintage=2024),
             title="Small areas (LSOA 2021) in wards and authorities of 2024",
@@ -284,7 +296,7 @@ class Compiler:
     def neighbours(self) -> None:
         """Groups of statistical neighbours."""
         codes = self.files / "known" / "b1_children_in_need_2013_to_2025.csv"
-        ship("areas", "dfe-2025-neighbours", *self.read(
+        self.ship("areas", "dfe-2025-neighbours", *self.read(
             "dfe-neighbours", "known/sn_model_2025_wide.csv", codes=codes, year=2025
         ))  # fmt: skip
         name = "population/ons_mye_2020_2022_2023_england.csv.gz"
@@ -296,7 +308,7 @@ class Compiler:
         found = {year: [by_name[year][neighbour] for neighbour in NEIGHBOURS_2014] for year in by_name}
         if found["2020"] != found["2023"]:
             raise SourceError("the code of a neighbour changed between 2020 and 2023")
-        ship_areas(
+        self.ship_areas(
             "halton-2014-neighbours",
             pd.DataFrame({"child": found["2023"], "parent": by_name["2023"]["Halton"], "vintage": 2014}),
             title="Halton's statistical neighbours of 2014, eleven with Halton",
@@ -312,18 +324,6 @@ class Compiler:
             "among them. DfE's model of 2025 gives Halton another group. Codes were looked up by name, and are the "
             f"same in mid-2020 and mid-2023. {publishers_file(self.files / name)}",
         )
-
-
-def ship(kind: str, name: str, table: pd.DataFrame, fields: dict[str, Any]) -> None:
-    """One shipped table."""
-    write_source(HERE / kind / name, table, fields, replace=True)
-
-
-def ship_areas(name: str, table: pd.DataFrame, **fields: object) -> None:
-    """One shipped lookup, sorted."""
-    table = table if "best_fit" in table else table.assign(best_fit=False)
-    table = table.sort_values(["child", "parent", "vintage"], ignore_index=True)
-    ship("areas", name, table[["child", "parent", "vintage", "best_fit"]], {"kind": "areas", **fields})
 
 
 if __name__ == "__main__":

@@ -272,7 +272,7 @@ def read_snpp_csv(path: Path) -> Reading:
     tall = rows.melt(wanted, years, "year", "population", ignore_index=False)
     table = _tidy(tall, check, names=("AREA_CODE", "AREA_NAME", "year", "SEX", "AGE_GROUP", "population"))
     fields = _projection_fields(
-        path, f"Subnational population projections for England, {years[0]} to {years[-1]}", None
+        path, f"Subnational population projections for England, {years[0]} to {years[-1]}", tall["population"]
     )
     if len(others):
         told = ", ".join(f"{name} ({count:,})" for name, count in sorted(others.items()))
@@ -282,8 +282,8 @@ def read_snpp_csv(path: Path) -> Reading:
 
 def _projection_fields(path: Path, title: str, printed: pd.Series) -> dict[str, Any]:
     rounded = (
-        "Fractional people were made whole by largest remainder within each area, year and sex, keeping the printed total "
-        "of all ages to the nearest person; sums over areas can differ from a printed total by rounding."
+        "Fractional people were made whole by largest remainder within each area, year and sex, keeping the printed "
+        "total of all ages to the nearest person; sums over areas can differ from a printed total by rounding."
     )
     return {
         "title": title,

@@ -198,6 +198,8 @@ def parse_csv(content: bytes, check: Checker, wanted: Sequence[str]) -> pd.DataF
         rows = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise check.refuse(f"not readable as a CSV: {str(error).strip()}", "Give the CSV as published") from None
+    if not isinstance(rows.index, pd.RangeIndex):
+        raise check.refuse("not readable as a CSV: rows have more cells than the heading", "Give the CSV as published")
     check.columns(rows.columns, wanted)
     if rows.empty:
         raise check.refuse("the file has a heading and no rows", "Fetch it again")

@@ -167,7 +167,7 @@ def write_source(folder: Path, table: pd.DataFrame, fields: Mapping[str, Any], *
         record = {"id": folder.name, **fields, "sha256": fingerprint(fresh / name)}
         _write_yaml(
             fresh / "source.yaml",
-            {key: value for key, value in record.items() if value is not None or key in _NULLABLE},
+            {key: value for key, value in record.items() if value not in (None, []) or key in _NULLABLE},
         )
         _put(fresh, folder, replace=replace)
     except OSError as error:
