@@ -121,7 +121,7 @@ def read_qof_lad(path: Path, register: str | None = None, year: int | None = Non
         container="House of Commons Library",
         licence="Open Parliament Licence 3.0",
     )
-    fields["read_from"] = "secondary table"
+    fields["title"] += ", apportioned to authorities by residence"
     fields["notes"] += (
         " A modelled bridge from registered to resident, not a count: practices' registers joined to the small areas "
         "where the practices' patients live, and summed to authorities."

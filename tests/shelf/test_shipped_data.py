@@ -239,3 +239,8 @@ def test_neighbours_are_groups_of_known_authorities() -> None:
     assert groups["parent"].nunique() == 153
     assert (groups["parent"] != groups["child"]).all()
     assert set(groups["child"]) | set(groups["parent"]) | set(halton["child"]) <= known
+
+
+def test_the_page_of_shipped_data_names_every_table() -> None:
+    page = (SHIPPED.parent / "docs" / "shipped-data.md").read_text(encoding="utf-8")
+    assert [name for name in FOLDERS if f"`{name}`" not in page] == []
