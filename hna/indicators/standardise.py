@@ -29,6 +29,7 @@ __all__ = ["Interval", "direct", "event_variance", "indirect", "indirect_rate"]
 FEW_EVENTS = "below-10-events"
 EMPTY_GROUP = "empty-group"
 NOT_INDEPENDENT = "W811"
+_BLOCK = 65_536
 
 
 def direct(
@@ -105,19 +106,11 @@ def direct(
     note(faults, "weights", whole <= 0, "sum to 0", "Give the standard population, one number a group.")
     settle(faults)
     share = standard / whole
-    empty = people == 0 if not people.min() > 0 else None
-    with np.errstate(divide="ignore", invalid="ignore"):
-        # One division serves the rate and its variance: the weight that one event in the group carries.
-        unit = share / people
-    if empty is not None:
-        unit[np.broadcast_to(empty, unit.shape)] = 0.0
-    rate = _weighted_sum(unit, happened)
+    rate, uncertain, heaviest = _by_blocks(share, people, happened, happened if spread is None else spread, method)
     # Sums and not matrix products throughout: on a busy machine the threads of the latter wait for each other.
     total = np.broadcast_to(np.einsum("...g->...", happened), rate.shape)
-    heaviest = unit.max(axis=-1) if method == "fay-feuer" else None
-    uncertain = _weighted_sum(np.multiply(unit, unit, out=unit), happened if spread is None else spread)
     few = total < minimum_events
-    if heaviest is None:
+    if method == "dobson":
         safe = np.where(few, 1.0, total)
         lower, upper = byar_limits(safe, level)
         scale = np.sqrt(uncertain / safe)
@@ -126,8 +119,8 @@ def direct(
         lower, upper = _gamma_limits(rate, uncertain, heaviest, level)
     withheld = np.where(few, np.nan, per)
     flags = [(FEW_EVENTS, few)]
-    if empty is not None:
-        flags.append((EMPTY_GROUP, empty.any(axis=-1)))
+    if not people.min(initial=1.0) > 0:
+        flags.append((EMPTY_GROUP, (people == 0).any(axis=-1)))
     if not independent and spread is None:
         flags.append((NOT_INDEPENDENT, np.asarray(True)))
     return FlaggedInterval(
@@ -138,9 +131,34 @@ def direct(
     )
 
 
-def _weighted_sum(unit: FloatArray, happened: FloatArray) -> FloatArray:
-    """Return the sum over groups of units times events."""
-    return np.asarray(np.einsum("...g,...g->...", unit, happened))
+def _by_blocks(
+    share: FloatArray, people: FloatArray, happened: FloatArray, spread: FloatArray, method: str
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return what `_sums` does, taking a table of many areas in blocks that stay in the processor's cache."""
+    if not (share.ndim == 1 and people.ndim > 1 and people.shape == happened.shape == spread.shape):
+        return _sums(share, people, happened, spread, method)
+    step = max(1, _BLOCK * len(people) // max(people.size, 1))
+    parts = [
+        _sums(share, people[first : first + step], happened[first : first + step], spread[first : first + step], method)
+        for first in range(0, max(len(people), 1), step)
+    ]
+    rate, uncertain, heaviest = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return rate, uncertain, heaviest
+
+
+def _sums(
+    share: FloatArray, people: FloatArray, happened: FloatArray, spread: FloatArray, method: str
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the rate, its variance, and the greatest weight one event can carry (0 where it is not asked for)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # One division serves all three: the weight that one event in the group carries.
+        unit = share / people
+    if not people.min(initial=1.0) > 0:
+        unit[np.broadcast_to(people == 0, unit.shape)] = 0.0
+    rate = np.asarray(np.einsum("...g,...g->...", unit, happened))
+    heaviest = unit.max(axis=-1) if method == "fay-feuer" else np.zeros_like(rate)
+    np.multiply(unit, unit, out=unit)
+    return rate, np.asarray(np.einsum("...g,...g->...", unit, spread)), heaviest
 
 
 def _gamma_limits(

@@ -51,6 +51,20 @@ def test_direct_over_many_areas_is_each_area_alone():
     np.testing.assert_allclose(own, found, rtol=1e-12)
 
 
+def test_a_whole_country_is_its_parts():
+    rng = np.random.default_rng(17)
+    population = rng.integers(0, 400, (9000, 19)).astype(float)
+    events = rng.poisson(population * 0.01)
+    weights = rng.integers(1000, 8000, 19)
+    whole = standardise.direct(events, population, weights)
+    part = standardise.direct(events[5000:5100], population[5000:5100], weights)
+    np.testing.assert_array_equal([end[5000:5100] for end in whole], part)
+    np.testing.assert_array_equal(whole.flags[5000:5100], part.flags)
+    cube = standardise.direct(events.reshape(90, 100, 19), population.reshape(90, 100, 19), weights)
+    np.testing.assert_array_equal(np.reshape(cube, (3, 9000)), whole)
+    assert standardise.direct(np.empty((0, 19)), np.empty((0, 19)), weights).value.shape == (0,)
+
+
 def test_under_ten_events_the_rate_is_withheld():
     found = standardise.direct([[3, 3, 3], [3, 3, 4]], POPULATION, WEIGHTS)
     assert np.isnan([end[0] for end in found]).all()
