@@ -92,7 +92,7 @@ def record_fingerprints(root: Path) -> list[str]:
         if len(tables) != 1:
             continue
         text = record.read_text(encoding="utf-8")
-        line = f"sha256: {fingerprint(tables[0])}"
+        line = f'sha256: "{fingerprint(tables[0])}"'
         written = _SHA.sub(line, text) if _SHA.search(text) else f"{text.rstrip()}\n{line}\n"
         if written != text:
             record.write_text(written, encoding="utf-8")

@@ -145,7 +145,7 @@ def run(
     """
     import gc
 
-    from hna.publish.wording import headline_sentences
+    from hna.publish.page import headline_sentences
     from hna.run import Request, run
 
     # Nothing here makes reference cycles worth collecting, and a large frozen model costs time at every pass.
@@ -263,12 +263,34 @@ def import_(
     register: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which register, for layouts that hold several.")
     ] = None,
+    year: Annotated[
+        str | None, typer.Option(metavar="YEAR", help="Which year, where the file holds several or prints none.")
+    ] = None,
+    ages: Annotated[
+        str | None, typer.Option(metavar="BAND", help="Ages counted, such as 18+, where the file does not print them.")
+    ] = None,
+    measure: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Which measure, for layouts that hold several.")
+    ] = None,
+    codes: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A publisher's file with area codes, for layouts that print names."),
+    ] = None,
 ) -> None:
     """Turn a publisher's own file into our table and its source.yaml. Importing twice gives the same bytes."""
     from hna.evidence.layouts import LAYOUTS, import_file
 
     if layout == "list":
-        _table([{"layout": name, "kind": known.kind, "title": known.title} for name, known in LAYOUTS.items()], False)
+        rows = [
+            {
+                "layout": name,
+                "kind": known.kind,
+                "title": known.title,
+                "options": " ".join(f"--{one}" for one in known.options),
+            }
+            for name, known in LAYOUTS.items()
+        ]
+        _table(rows, False)
         return
     if layout not in LAYOUTS:
         raise ModelError(
@@ -278,8 +300,9 @@ def import_(
         raise ModelError(
             Fault("a file and --to DIR are needed", "hna import LAYOUT FILE --to data/population/my-source")
         )
-    options: dict[str, Any] = {} if register is None else {"register": register}
-    typer.echo(f"Written: {import_file(layout, file, to, **options)}")
+    options = {"register": register, "year": year, "ages": ages, "measure": measure, "codes": codes}
+    given = {name: value for name, value in options.items() if value is not None}
+    typer.echo(f"Written: {import_file(layout, file, to, **given)}")
 
 
 @app.command()

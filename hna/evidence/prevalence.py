@@ -37,6 +37,7 @@ class Prevalence:
     severity, sex : label of each row; severity is blank for all cases together.
     bands : age band of each row.
     estimate, lower, upper, cases, sample, standard_error : shape (row,), proportions or people; NaN where not printed.
+    split_by : further columns that divide people, such as deprivation.
     """
 
     source: PrevalenceSource
@@ -49,6 +50,7 @@ class Prevalence:
     cases: NDArray[np.float64]
     sample: NDArray[np.float64]
     standard_error: NDArray[np.float64]
+    split_by: tuple[str, ...] = ()
 
     def rows(self, severity: str, sex: str) -> NDArray[np.intp]:
         """Positions of the rows of a stratum and sex, by age."""
@@ -114,7 +116,8 @@ def check_table(record: PrevalenceSource, path: Path) -> Prevalence:
     read.done()
     derived = np.divide(cases, sample, out=np.full(size, math.nan), where=sample > 0)
     estimate = np.where(np.isnan(estimate), derived, estimate)
-    return Prevalence(record, severity, sex, tuple(bands), estimate, lower, upper, cases, sample, error)
+    others = tuple(name for name in ("ethnicity", "deprivation") if name in table)
+    return Prevalence(record, severity, sex, tuple(bands), estimate, lower, upper, cases, sample, error, others)
 
 
 def _check_values(

@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-import hna
 from hna.errors import Fault, SourceError
 from hna.evidence.source import (
     AreasSource,
@@ -36,7 +35,7 @@ Result = TypeVar("Result")
 
 def shipped() -> Path:
     """The shipped shelf: inside an installed wheel, or the repository's own folders."""
-    package = Path(hna.__file__).parent
+    package = Path(__file__).parent.parent
     carried = package / "_shelf"
     return carried if carried.is_dir() else package.parent
 

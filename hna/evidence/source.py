@@ -303,7 +303,8 @@ def _in_words(item: Any) -> tuple[str, str]:
         return "unknown field", "Remove it, or mend its spelling (`hna schema source` lists the fields)"
     given = repr(item.get("input"))
     message = item["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
+    if message[1:2].islower():
+        message = message[:1].lower() + message[1:]
     if kind == "value_error" or len(given) > 80:
         return message, ""
     return f"{message}, not {given}", ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.comments import CommentedMap, CommentedSeq, TaggedScalar
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 from ruamel.yaml.scalarfloat import ScalarFloat
@@ -72,11 +72,11 @@ def read_text(path: Path, max_bytes: int) -> str:
 
 
 def _plain(value: Any, at: Path_, lines: dict[Path_, int], faults: list[Fault], file: str) -> Any:
-    tag = getattr(value, "tag", None)
-    name = getattr(tag, "value", None)
-    if name is not None and not str(name).startswith("tag:yaml.org,2002:"):
+    tag = getattr(getattr(value, "tag", None), "value", None)
+    if tag is not None and (isinstance(value, TaggedScalar) or not str(tag).startswith("tag:yaml.org,2002:")):
         field = ".".join(map(str, at))
-        faults.append(Fault(f"tag {name} is not allowed", "Write plain values", file=file, field=field))
+        faults.append(Fault(f"tag {tag} is not allowed", "Write plain values", file=file, field=field))
+        return None
     if isinstance(value, CommentedMap):
         plain = {}
         for key, item in value.items():

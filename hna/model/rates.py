@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 
 from hna.errors import AxisError, Fault, ModelError, SourceError
 from hna.evidence.population import areas_and_years, read_population
-from hna.evidence.prevalence import read_prevalence
+from hna.evidence.prevalence import Prevalence, read_prevalence
 from hna.evidence.shelf import Shelf
 from hna.evidence.source import PopulationSource, PrevalenceSource
 from hna.measure.ages import AgeAxis, AgeBand, common_refinement
@@ -317,7 +317,7 @@ def _part(model: Model, shelf: Shelf, name: str, ages: str | None, draws: int, s
     if source.measure == "proportion-of-cases":
         remedy = "Name it under prevalence.severity, and give a prevalence under prevalence.sources"
         raise ModelError(Fault(f"{name} divides cases; it is no prevalence", remedy, field="prevalence.sources"))
-    _no_unnamed_split(table.source, shelf)
+    _no_unnamed_split(table)
     wanted = model.band if ages is None else AgeBand.parse(ages)
     if ages is not None and not wanted.meets(model.band):
         raise ModelError(
@@ -349,13 +349,10 @@ def _part(model: Model, shelf: Shelf, name: str, ages: str | None, draws: int, s
     return Part(layers, study, transport, staleness, reasons)
 
 
-def _no_unnamed_split(source: PrevalenceSource, shelf: Shelf) -> None:
-    path = shelf.folder(PrevalenceSource, source.id)
-    header = next((path / "table.csv").open(encoding="utf-8-sig"), "") if (path / "table.csv").is_file() else ""
-    split = [name for name in ("ethnicity", "deprivation") if name in header.strip().split(",")]
-    if split:
+def _no_unnamed_split(table: Prevalence) -> None:
+    if table.split_by:
         remedy = "Use a source for all groups together, or a local adjustment that names the factor"
-        raise SourceError(Fault(f"{source.id} has rates by {', '.join(split)}", remedy, file=str(path)))
+        raise SourceError(Fault(f"{table.source.id} has rates by {', '.join(table.split_by)}", remedy))
 
 
 def _overlap(a: AgeBand, b: AgeBand) -> AgeBand:

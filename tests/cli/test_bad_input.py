@@ -1,0 +1,293 @@
+"""Bad input: each fault told with its file and remedy, exit 2, and the last good output untouched."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from hna.cli import main
+from tests.conftest import Workspace
+
+Break = Callable[[Workspace], None]
+
+
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[int, str, str]:
+    """Exit status, standard output and standard error of the command line."""
+    monkeypatch.setattr(sys, "argv", ["hna", *words])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    said = capsys.readouterr()
+    return int(stopped.value.code or 0), said.out, said.err
+
+
+def edit(path: str, old: str, new: str) -> Break:
+    def change(workspace: Workspace) -> None:
+        file = workspace.root / path
+        text = file.read_text(encoding="utf-8")
+        found = re.sub(old, new, text, count=1, flags=re.MULTILINE)
+        assert found != text, f"{old} is not in {path}"
+        file.write_text(found, encoding="utf-8")
+
+    return change
+
+
+def write(path: str, content: bytes) -> Break:
+    return lambda workspace: (workspace.root / path).write_bytes(content) and None  # type: ignore[return-value]
+
+
+def gone(path: str) -> Break:
+    return lambda workspace: (workspace.root / path).unlink()
+
+
+def huge(path: str, size: int) -> Break:
+    return lambda workspace: os.truncate(workspace.root / path, size)
+
+
+RATES = "prevalence_sources/own-study/table.csv"
+STUDY = "prevalence_sources/own-study/source.yaml"
+PEOPLE = "data/population/own-people/table.csv"
+COUNTS = "data/known/own-register/table.csv"
+REGISTER = "data/known/own-register/source.yaml"
+MODEL = "models/sleeplessness.yaml"
+
+FAULTS: dict[str, tuple[Break, str]] = {
+    "missing table": (gone(RATES), "there is no table"),
+    "missing source": (gone(STUDY), "own-study"),
+    "empty table": (write(RATES, b""), "empty"),
+    "empty model": (write(MODEL, b"\n"), "empty"),
+    "header only": (write(RATES, b"sex,age_from,age_to,estimate,lower,upper\n"), "no rows"),
+    "truncated table": (
+        lambda w: (w.root / RATES).write_text((w.root / RATES).read_text()[:-6]),
+        r"fewer fields|blank|not a number",
+    ),
+    "not UTF-8": (write(RATES, b"sex,age_from\n\xff\xfe\xfa,65\n"), "UTF-8"),
+    "not UTF-8 model": (write(MODEL, b"need: \xff\n"), "UTF-8"),
+    "nulls": (write(RATES, b"sex,age_from\x00\n"), "null characters"),
+    "enormous record": (huge(STUDY, 3_000_000), "limit"),
+    "enormous table": (huge(RATES, 1_200_000_000), "limit"),
+    "ragged table": (edit(RATES, r"^(female,65.*)$", r"\1,9"), "as many fields"),
+    "duplicate key": (edit(STUDY, r"^kind: prevalence", "kind: prevalence\nkind: prevalence"), "duplicate|once"),
+    "unknown key": (edit(STUDY, r"^kind: prevalence", "kind: prevalence\ncolour: red"), "colour"),
+    "unknown key in model": (edit(MODEL, r"^need:", "nede: x\nneed:"), "nede"),
+    "wrong type": (edit(STUDY, r"decimals: 1", "decimals: one"), "decimals"),
+    "tag": (edit(STUDY, r"title: Figures of our own", "title: !!python/name:os.system x"), "tag"),
+    "local tag": (edit(STUDY, r"title: Figures of our own", "title: !secret x"), "tag"),
+    "broken YAML": (edit(STUDY, r"kind: prevalence", "kind: [prevalence"), "YAML"),
+    "a list": (write(MODEL, b"- need\n"), "mapping"),
+    "no citation": (edit(STUDY, r"title: Figures of our own", "titel: Figures"), "title"),
+    "missing column": (
+        lambda w: (w.root / RATES).write_text(re.sub(r",upper", ",uper", (w.root / RATES).read_text())),
+        "upper",
+    ),
+    "extra column": (edit(COUNTS, r"^area_code", "colour,area_code"), "colour"),
+    "text in numbers": (edit(RATES, r"4\.0", "four"), "not a number"),
+    "NaN": (edit(RATES, r"4\.0", "NaN"), "not a number"),
+    "infinite": (edit(PEOPLE, r",(\d+)$", ",inf"), "not a number"),
+    "negative people": (edit(PEOPLE, r",(\d+)$", ",-5"), "negative"),
+    "fractional people": (edit(PEOPLE, r",(\d+)$", ",10.5"), "whole"),
+    "negative count": (edit(COUNTS, r",300$", ",-3"), "negative"),
+    "fractional count": (edit(COUNTS, r",300$", ",300.5"), "whole"),
+    "an undeclared mark": (edit(COUNTS, r",300$", ",*"), "suppressed|declared"),
+    "blank people": (edit(PEOPLE, r",(\d+)$", ","), "blank"),
+    "percent as proportion": (edit(STUDY, r"unit: percent", "unit: proportion"), "R102"),
+    "lower above estimate": (edit(RATES, r"4\.0,2\.9", "4.0,4.9"), "R101"),
+    "more cases than sample": (
+        lambda w: w.prevalence(
+            uncertainty={"given": "counts"},
+            rows=[{"sex": "persons", "age_from": 65, "age_to": "", "estimate": 5, "cases": 50, "sample": 40}],
+        ),
+        "more cases",
+    ),
+    "cases disagree": (
+        lambda w: w.prevalence(
+            uncertainty={"given": "counts"},
+            rows=[{"sex": "persons", "age_from": 65, "age_to": "", "estimate": 5, "cases": 20, "sample": 40}],
+        ),
+        "R102",
+    ),
+    "overlapping bands": (edit(RATES, r"75,", "74,"), "overlap"),
+    "gapped bands": (edit(RATES, r"75,", "77,"), "gap"),
+    "mangled band": (edit(RATES, r"^female,65,74", "female,05-Sep,74"), "5-9"),
+    "band upside down": (edit(RATES, r"65,74", "74,65"), "R104"),
+    "repeated row": (edit(RATES, r"^(female,65.*)$", r"\1\n\1"), "more than once"),
+    "repeated population row": (edit(PEOPLE, r"^(N01.*)$", r"\1\n\1"), "more than once"),
+    "missing population cell": (edit(PEOPLE, r"^N01.*\n", ""), "missing"),
+    "unknown sex": (edit(PEOPLE, r",female,", ",girls,"), "girls"),
+    "unknown sex in rates": (edit(RATES, r"^female", "F"), "not a sex"),
+    "two names of one area": (edit(PEOPLE, r"N01,Northmere", "N01,Northmoor"), "several names"),
+    "fingerprint": (edit(STUDY, r"^kind: prevalence", f"kind: prevalence\nsha256: {'a' * 64}"), "fingerprint"),
+    "no uncertainty": (edit(STUDY, r"given: interval\n  level: 0.95", "given: none"), "R113"),
+    "lifetime against a caseload": (edit(STUDY, r"measure: point", "measure: lifetime"), "R171"),
+    "different ages": (edit(COUNTS, r",65,,300", ",60,,300"), "R711.*age range"),
+    "registered against resident": (edit(REGISTER, r"base: resident", "base: registered"), "R711.*population base"),
+    "episodes": (edit(REGISTER, r"count_kind: people-point", "count_kind: episodes"), "R711.*episodes"),
+    "another condition": (edit(REGISTER, r"condition: sleeplessness", "condition: insomnia"), "R711.*definition"),
+    "a year's people against a day's": (
+        edit(REGISTER, r"count_kind: people-point", "count_kind: people-period-12"),
+        "R711.*time basis",
+    ),
+    "ages outside the source": (edit(MODEL, r"ages: 65\+", "ages: 60+"), "R201"),
+    "ages unreadable": (edit(MODEL, r"ages: 65\+", "ages: Oct-14"), "R104"),
+    "unknown source": (edit(MODEL, r"own-study", "own-studdy"), "own-study"),
+    "need is not the file": (edit(MODEL, r"need: sleeplessness", "need: sleep"), "same name"),
+    "errors without a reason": (edit(MODEL, r"    because: none, to see one thing\n", ""), "because"),
+    "bad target": (edit(MODEL, r"^limits:", "target: {coverage: 66.7, source: ambition}\nlimits:"), "coverage"),
+}
+
+
+@pytest.fixture
+def good(small: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    out = tmp_path / "out"
+    status, _, said = call(capsys, monkeypatch, "run", "-w", str(small.root), "-o", str(out), "--draws", "50")
+    assert (status, said) == (0, "")
+    return out
+
+
+def prints(out: Path) -> dict[str, str]:
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(out.iterdir())}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_each_fault_is_told_and_nothing_is_lost(
+    name: str, small: Workspace, good: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = prints(good)
+    change, words = FAULTS[name]
+    change(small)
+    status, _, said = call(capsys, monkeypatch, "run", "-w", str(small.root), "-o", str(good), "--draws", "50")
+    assert status == 2, said
+    assert re.search(words, said, re.DOTALL), said
+    assert "Traceback" not in said
+    assert "np." not in said
+    assert len(said) < 4000, "a message of one fault is short"
+    assert prints(good) == before
+
+
+ARGUMENTS: dict[str, tuple[tuple[str, ...], str]] = {
+    "zero draws": (("--draws", "0"), "draws is 0"),
+    "negative draws": (("--draws", "-5"), "draws is -5"),
+    "level as per cent": (("--level", "95"), "level is 95"),
+    "negative seed": (("--seed", "-1"), "seed is -1"),
+    "unknown area": (("--area", "Northmeer"), "Northmere"),
+    "a year that is not there": (("--year", "1999"), "1999.*2024"),
+    "years upside down": (("--years", "2030-2024"), "run of years"),
+    "years in words": (("--years", "soon"), "run of years"),
+    "unknown subgroup": (("--by", "height"), "height"),
+    "unknown population": (("--population", "own-peeple"), "own-people"),
+    "unknown need": (("sleepyness",), "sleeplessness"),
+    "unknown preset": (("--disclosure", "secret"), "secret"),
+    "unknown workspace": (("-w", "nowhere"), "nowhere"),
+    "unknown option": (("--colour",), "colour"),
+}
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_arguments_that_mean_nothing(
+    name: str, small: Workspace, good: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = prints(good)
+    words, message = ARGUMENTS[name]
+    status, _, said = call(capsys, monkeypatch, "run", "-w", str(small.root), "-o", str(good), "--draws", "50", *words)
+    assert status == 2
+    assert re.search(message, said, re.DOTALL), said
+    assert prints(good) == before
+
+
+def test_all_faults_are_told_at_once(
+    small: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(RATES, r"4\.0", "four")(small)
+    edit(RATES, r"^male,75", "males,75")(small)
+    edit(COUNTS, r",300$", ",-3")(small)
+    status, _, said = call(capsys, monkeypatch, "run", "-w", str(small.root), "-o", str(tmp_path / "x"))
+    assert status == 2
+    assert all(word in said for word in ("four", "males", "negative"))
+
+
+def test_at_most_five_rows_are_shown(
+    small: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = small.root / PEOPLE
+    file.write_text(re.sub(r"(?m)^([NS]0.*),\d+$", r"\1,-1", file.read_text()))
+    _, _, said = call(capsys, monkeypatch, "run", "-w", str(small.root), "-o", str(tmp_path / "x"))
+    assert said.count("row ") == 5
+    assert "and 15 more" in said
+
+
+def test_a_refused_gap_lists_both_numbers_and_is_written_where_no_good_report_stands(
+    small: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(REGISTER, r"base: resident", "base: registered")(small)
+    out = tmp_path / "new"
+    status, _, said = call(capsys, monkeypatch, "run", "-w", str(small.root), "-o", str(out), "--draws", "50")
+    assert status == 2
+    assert "side by side, not comparable" in said
+    table = pd.read_csv(out / "gap.csv")
+    known = table[table["quantity"] == "known"]
+    assert known["estimate"].tolist() == [300, 410]
+    assert known["flags"].tolist() == ["R711", "R711"]
+    assert {"need", "known"} <= set(table["quantity"])
+    assert not {"gap", "coverage", "gap_positive"} & set(table["quantity"])
+
+
+def test_output_that_is_a_file(
+    small: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "file"
+    out.write_text("mine")
+    for place in (out, out / "below"):
+        status, _, said = call(capsys, monkeypatch, "run", "-w", str(small.root), "-o", str(place))
+        assert status == 2
+        assert "is a file" in said
+    assert out.read_text() == "mine"
+
+
+def test_output_that_cannot_be_written(
+    small: Workspace, good: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = prints(good)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("hna.publish.outputs.write_figures", full)
+    status, _, said = call(capsys, monkeypatch, "run", "-w", str(small.root), "-o", str(good), "--draws", "60")
+    assert status == 2
+    assert "No space left" in said
+    assert prints(good) == before
+
+
+def test_an_interrupted_run_leaves_the_last_good_output(small: Workspace, good: Path) -> None:
+    before = prints(good)
+    words = [sys.executable, "-m", "hna", "run", "-w", str(small.root), "-o", str(good), "--draws", "200000"]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as running:
+        time.sleep(1.5)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+    assert running.returncode != 0
+    assert b"Traceback" not in said
+    assert prints(good) == before
+
+
+def test_hostile_text_stays_text(
+    small: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = small.root / PEOPLE
+    file.write_text(file.read_text().replace("Northmere", "=cmd()<script>alert(1)</script>\u202e"))
+    out = tmp_path / "hostile"
+    status, _, said = call(capsys, monkeypatch, "run", "-w", str(small.root), "-o", str(out), "--draws", "50")
+    assert status == 0, said
+    assert pd.read_csv(out / "gap.csv")["area_name"].str.startswith("'=cmd()").any()
+    page = (out / "report.html").read_text()
+    assert "<script>alert(1)" not in page
+    assert "\u202e" not in page
