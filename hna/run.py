@@ -66,11 +66,14 @@ class Request:
 def check_request(request: Request) -> None:
     """Refuse arguments that mean nothing, all at once."""
     faults: list[Fault] = []
-    for check in (lambda: check_draws(request.draws), lambda: check_level(request.level)):
-        try:
-            check()
-        except HnaError as error:
-            faults.extend(error.faults)
+    try:
+        check_draws(request.draws)
+    except HnaError as error:
+        faults.extend(error.faults)
+    try:
+        check_level(request.level)
+    except HnaError as error:
+        faults.extend(error.faults)
     if request.seed < 0:
         faults.append(Fault(f"seed is {request.seed}", "Give a whole number from 0", field="--seed"))
     unknown = [name for name in request.by if name not in SUBGROUPS]

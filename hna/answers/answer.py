@@ -142,8 +142,7 @@ def answer(
         cited |= {source.id: source for source in population.citations}
         for block in blocks(rates, population):
             flags = _need_flags(rates, population, block)
-            for row in _need_rows(rates, block, by, level, flags):
-                rows.append(row)
+            rows.extend(_need_rows(rates, block, by, level, flags))
             if keep_draws:
                 for s, severity in enumerate(rates.severities):
                     kept[severity, block.year, block.area.code] = block.draws[s].sum(axis=(0, 1))
@@ -246,7 +245,7 @@ def _need_rows(
 
 def _printed(rates: Rates, cut: _Cut) -> bool:
     # Single years from graduated rates are right in total and wrong one by one: they are never published (methods §2).
-    return cut.age == "all" or not (rates.model.prevalence.ages == "graduate")
+    return cut.age == "all" or rates.model.prevalence.ages != "graduate"
 
 
 def _row(

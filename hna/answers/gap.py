@@ -16,7 +16,6 @@ from hna.answers.services import union_bounds
 from hna.errors import AlignmentError, AxisError, Fault
 from hna.evidence.known import Known
 from hna.measure.ages import AgeBand
-from hna.measure.areas import Area
 from hna.measure.draws import check_level, stream, uniform
 from hna.measure.estimate import Cited, Estimate
 from hna.model.defaults import Defaults
@@ -272,13 +271,13 @@ class Gap:
         """
         check_level(level)
         rows = []
-        need = self.need.interval(level).set_index(["area", "year"])
+        need = self.need.interval(level).set_index(["area", "year"]).to_dict("index")
         for (area, year), known in self.known.items():
             point = self.need.headline.sel(area=area, year=year).item()
             draws = self.need.draws.sel(area=area, year=year).values
             found = figures(point, draws, known, level, self.target)
-            of_need = need.loc[(area, year)]
-            first = Figure(float(of_need["estimate"]), float(of_need["lower"]), float(of_need["upper"]))
+            of_need = need[area, year]
+            first = Figure(of_need["estimate"], of_need["lower"], of_need["upper"])
             for quantity, figure in {"need": first, **found}.items():
                 rows.append({"area": area, "year": year, "quantity": quantity, **vars(figure)})
         return pd.DataFrame(rows)
@@ -375,15 +374,17 @@ def _assembled(
     size = need.rates.size
     middle = np.array([[person.middle] for person in people.values()])
     within = uniform(need.rates.seed, f"hidden:{known.source.id}", size)
-    counts = np.stack([person.low + (person.high - person.low) * within for person in people.values()])[:, None, :]
-    for (_, year), person in people.items():
+    spread = np.stack([person.low + (person.high - person.low) * within for person in people.values()])
+    counts = xr.DataArray(spread[:, None, :], dims=("area", "year", "draw"), coords={"area": areas, "year": years})
+    for (area, year), person in people.items():
         months = months_apart(known.source.reference_date, year)
-        found = figures(float(point[0, 0]), drawn.values[0, 0], person, 0.95, None)
+        place = {"area": area, "year": year}
+        found = figures(point.sel(place).item(), drawn.sel(place).values, person, 0.95, None)
         flags |= dict.fromkeys(flags_of(found, use, months, need.rates.defaults))
     citations = (*need.citations, known.source)
     codes = tuple(sorted(flags))
     net = Estimate(point - middle, drawn - counts, "gap", "people", need.universe, citations, codes)
-    ratio = counts / np.maximum(drawn, 1e-9)
+    ratio = counts / drawn.clip(min=1e-9)
     coverage = Estimate(ratio.median("draw"), ratio, "coverage", "proportion", need.universe, citations, codes)
     target = need.rates.model.target.coverage if need.rates.model.target else None
     return Gap(need, known, people, tuple(ledgers), net, coverage, target)

@@ -156,8 +156,8 @@ def _asked_for(held: list[Held], wanted: list[Area], years: Sequence[int]) -> Pl
     if faults:
         raise AxisError(faults)
     merged: dict[tuple[str, tuple[int, ...]], tuple[Held, list[Area]]] = {}
-    for one, some, area in counted.values():
-        merged.setdefault((one.record.id, tuple(some)), (one, []))[1].extend(area)
+    for one, some, alone in counted.values():
+        merged.setdefault((one.record.id, tuple(some)), (one, []))[1].extend(alone)
     return Plan(tuple(wanted), tuple((one, key[1], tuple(areas)) for key, (one, areas) in merged.items()), True)
 
 

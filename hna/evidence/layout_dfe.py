@@ -293,7 +293,7 @@ def _add_up(table: pd.DataFrame, printed: pd.DataFrame, check: Checker) -> None:
     whole = printed[printed["count"] != SUPPRESSED].set_index("area_code")["count"].astype(float)
     both = parts.index.intersection(whole.index)
     what = "ages do not add up to the total"
-    check.adds_up(parts[both].to_numpy(), whole[both].to_numpy(), 0, what, both.tolist())
+    check.adds_up(np.asarray(parts[both], float), np.asarray(whole[both], float), 0, what, both.tolist())
     check.stop()
 
 

@@ -166,7 +166,7 @@ def _one_year(rows: pd.DataFrame, year: int | None, check: Checker) -> int:
     found = sorted(set(check.years(rows["year"], "year").tolist()))
     if year is None and len(found) == 1:
         return int(found[0])
-    if year not in found:
+    if year is None or year not in found:
         what = "the file holds several years" if year is None else f"year {year} is not in the file"
         raise check.refuse(what, "Name one with the option year", "year", found)
     return year
@@ -320,13 +320,13 @@ def _tidy(
     check.stop()
     keys = ["area_code", "year", "sex"]
     check.unrepeated(tall, [*keys, "age"])
-    grid = tall.set_index([*keys, "age"])["value"].unstack("age")  # noqa: PD010 - rows are unique by now
+    grid = tall.set_index([*keys, "age"])["value"].unstack("age")
     printed = grid.pop(_ALL.label) if _ALL.label in grid else None
     grid = grid[axis.labels]
     if grid.isna().to_numpy().any():
         gaps = grid[grid.isna().any(axis=1)]
         rows_short = [
-            f"{' '.join(map(str, at))}: {', '.join(row.index[row.isna()][:3])}" for at, row in gaps.head(6).iterrows()
+            f"{at}: {', '.join(row.index[row.isna()][:3])}" for at, row in gaps.head(6).iterrows()
         ]
         raise check.refuse("ages are missing for some areas", "The file is cut short: fetch it again", age, rows_short)
     levels = [len(grid.index.unique(key)) for key in keys]

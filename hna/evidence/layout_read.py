@@ -103,7 +103,7 @@ class Checker:
             rows = [f"row {n}: {cell!r}" for n, cell in cells[bad].items()]
             self.fault("not a year", "Write years as four digits", field, rows)
         self.stop()
-        return cells.astype(np.int64).to_numpy()
+        return np.asarray(cells.astype(np.int64), dtype=np.int64)
 
     def sexes(self, cells: pd.Series, field: str) -> pd.Series:
         """Publishers' words for sex in ours."""
@@ -153,7 +153,7 @@ class Checker:
         """Refuse totals further from the sum of their parts than rounding allows."""
         off = np.abs(parts - whole) > slack + 1e-6
         if off.any():
-            rows = [f"{labels[n]}: {parts[n]:,.10g} against {whole[n]:,.10g}" for n in np.flatnonzero(off)]
+            rows = [f"{labels[n]}: {parts[n]:,.10g} against {whole[n]:,.10g}" for n in np.flatnonzero(off).tolist()]
             self.fault(what, "The file is damaged or cut short: fetch it again", "", rows)
 
 
@@ -241,7 +241,8 @@ def whole_people(values: NDArray[np.float64], totals: NDArray[np.float64]) -> ND
     short = np.floor(totals + 0.5) - floors.sum(axis=-1)
     extra = np.clip(short, 0, (remainder > 0).sum(axis=-1)).astype(np.int64)
     rank = np.argsort(np.argsort(-remainder, axis=-1, kind="stable"), axis=-1, kind="stable")
-    return (floors + (rank < extra[..., None])).astype(np.int64)
+    whole: NDArray[np.int64] = (floors + (rank < extra[..., None])).astype(np.int64)
+    return whole
 
 
 def people_table(

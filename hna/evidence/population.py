@@ -272,7 +272,9 @@ def _one_axis(
     wrong = tiling_fault(unique)
     if wrong:
         keys = pd.DataFrame({"code": codes, "year": years, "sex": sexes})
-        groups = keys.groupby(["code", "year", "sex"], observed=True).groups
+        groups: dict[tuple[str, float, str], list[int]] = {}
+        for n, key in enumerate(keys.itertuples(index=False, name=None)):
+            groups.setdefault(key, []).append(n)
         within = [
             f"{code}, {int(year)}, {sex}: {found}"
             for (code, year, sex), rows in groups.items()

@@ -180,7 +180,7 @@ def _check_strata(read: Reader, record: PrevalenceSource, severity: NDArray[np.o
 def _check_bands(read: Reader, severity: NDArray[np.object_], sex: NDArray[np.object_], bands: list[AgeBand]) -> None:
     others = [name for name in ("ethnicity", "deprivation") if name in read.table]
     keys = pd.DataFrame({"severity": severity, "sex": sex} | {name: read.table[name].to_numpy() for name in others})
-    for _, rows in keys.groupby(list(keys.columns), sort=True, observed=True).groups.items():
+    for rows in keys.groupby(list(keys.columns), sort=True, observed=True).groups.values():
         wrong = tiling_fault([bands[n] for n in rows])
         if wrong:
             first = read.row(int(rows[0]))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,8 @@ def read_columns(path: Path, required: Sequence[str], optional: Sequence[str] = 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     try:
-        return pq.read_table(path).to_pandas()
+        table: pd.DataFrame = pq.read_table(path).to_pandas()
+        return table
     except OSError as error:
         raise SourceError(
             Fault(f"cannot be read: {error.strerror or error}", "Check the path", file=str(path))
@@ -92,7 +94,8 @@ def _read_csv(path: Path) -> pd.DataFrame:
     header = [name.strip() for name in table.iloc[0]]
     table = table.iloc[1:].reset_index(drop=True)
     table.columns = pd.Index(header)
-    return table.apply(lambda column: column.str.strip())
+    stripped: pd.DataFrame = table.apply(lambda column: column.str.strip())
+    return stripped
 
 
 @dataclass
@@ -130,11 +133,7 @@ class Reader:
     def numbers(self, column: str, *, blank: bool = False, whole: bool = False) -> np.ndarray:
         """A column of finite numbers; a blank becomes NaN where blanks are allowed."""
         raw = self.table[column]
-        if (
-            raw.dtype.kind in "iuf"
-            or isinstance(raw.dtype, pd.api.extensions.ExtensionDtype)
-            and raw.dtype.kind in "iuf"
-        ):
+        if raw.dtype.kind in "iuf":
             values = raw.to_numpy(dtype=float, na_value=math.nan)
             empty = np.isnan(values)
             bad = np.isinf(values)
@@ -217,8 +216,8 @@ class Reader:
     def unique(self, keys: Sequence[str], described: str) -> None:
         """Note rows that repeat a cell."""
         present = [key for key in keys if key in self.table]
-        keys = self.table[present] if present else pd.DataFrame({"all": [0] * len(self.table)})
-        bad = keys.duplicated(keep=False).to_numpy()
+        cells = self.table[present] if present else pd.DataFrame({"all": [0] * len(self.table)})
+        bad = cells.duplicated(keep=False).to_numpy()
         self.fault(f"{described} stand more than once", "Keep one row a cell", ", ".join(present), bad)
 
     def done(self) -> None:
@@ -244,12 +243,9 @@ def _number(text: object) -> float:
 def tiling_fault(bands: Sequence[AgeBand]) -> str:
     """What is wrong with bands that should follow each other, or nothing."""
     ordered = sorted(bands, key=lambda band: (band.low, band.end))
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in pairwise(ordered):
         if before.end > after.low:
             return f"{before.label} and {after.label} overlap"
         if before.end < after.low:
             return f"gap between {before.label} and {after.label}"
     return ""
-
-
-Parse = Callable[[Path], pd.DataFrame]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,18 @@ from hna.errors import AxisError, Fault
 OLDEST = 150
 """No one is older: bound on ages read from files, not a fact about people."""
 
-_MONTHS = {m: n for n, m in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)}
+_MONTHS = {
+    m: n
+    for n, m in enumerate(("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), start=1)
+}
 _BAND = re.compile(r"^(\d{1,3})\s*(?:-|–|to)\s*(\d{1,3})$", re.IGNORECASE)
 _OPEN = re.compile(r"^(\d{1,3})\s*(?:\+|plus|(?:and|&)\s+over)$", re.IGNORECASE)
 _UNDER = re.compile(r"^under\s+(\d{1,3})$", re.IGNORECASE)
 _MANGLED = re.compile(r"^(?:(\d{1,2})[-/ ]([a-z]{3})[a-z]*|([a-z]{3})[a-z]*[-/ ](\d{1,2}))$", re.IGNORECASE)
 
 
-class AgeBand(NamedTuple):
+@dataclass(frozen=True)
+class AgeBand:
     """Completed years of age from `low` to `high`, both included; `high` None is open-ended."""
 
     low: int
@@ -125,11 +129,9 @@ class AgeAxis:
     def __post_init__(self) -> None:
         if not self.bands:
             raise AxisError("an age axis needs at least one band")
-        wrong = [
-            f"{a.label} then {b.label}" for a, b in zip(self.bands, self.bands[1:], strict=False) if a.end != b.low
-        ]
+        wrong = [f"{a.label} then {b.label}" for a, b in pairwise(self.bands) if a.end != b.low]
         if wrong:
-            overlap = any(a.end > b.low for a, b in zip(self.bands, self.bands[1:], strict=False))
+            overlap = any(a.end > b.low for a, b in pairwise(self.bands))
             what = "age bands overlap or repeat" if overlap else "age bands leave a gap"
             raise AxisError(Fault(what, "Each band starts where the one before ends", rows=wrong))
 
@@ -205,7 +207,7 @@ def common_refinement(axes: Sequence[AgeAxis]) -> AgeAxis:
         raise AxisError(Fault("age axes cover different ages", rows=sorted(span.label for span in spans)))
     lows = sorted({band.low for axis in axes for band in axis.bands})
     last = axes[0].span.high
-    return AgeAxis(tuple(AgeBand(a, b - 1) for a, b in zip(lows, lows[1:], strict=False)) + (AgeBand(lows[-1], last),))
+    return AgeAxis((*(AgeBand(a, b - 1) for a, b in pairwise(lows)), AgeBand(lows[-1], last)))
 
 
 def sum_bands(people: NDArray[np.float64], fine: AgeAxis, coarse: AgeAxis) -> NDArray[np.float64]:
