@@ -107,8 +107,8 @@ def _undisturbed() -> Iterator[None]:
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
-    for number, _ in held:
-        signal.raise_signal(number)
+    for raised, _ in held:
+        signal.raise_signal(raised)
 
 
 def _text(path: Path, text: str) -> None:
@@ -176,7 +176,7 @@ def write_draws(report: Report, path: Path) -> None:
         for (severity, year, area), drawn in found.draws.items():
             cube[severities.index(severity), areas.index(area), years.index(year)] = drawn
         name = found.model.need
-        dims = tuple(f"{name}_{dim}" for dim in ("severity", "area", "year")) + ("draw",)
+        dims = (*(f"{name}_{dim}" for dim in ("severity", "area", "year")), "draw")
         labels = {dims[0]: [text or "all" for text in severities], dims[1]: areas, dims[2]: years}
         arrays[name] = xr.DataArray(cube, dims=dims, coords=labels, attrs={"units": "people"})
     xr.Dataset(arrays).to_netcdf(path, engine="h5netcdf")

@@ -15,6 +15,11 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NUMBERS = ("estimate", "lower", "upper", "level", "probability")
 
 
+def shown(text: str) -> str:
+    """Text on one line, without signs that cannot be seen or that turn its direction."""
+    return "".join(sign for sign in " ".join(text.split()) if sign.isprintable() and sign not in _BIDIRECTIONAL)
+
+
 def inert(text: str) -> str:
     """Text that no spreadsheet takes for a formula, and no page for a direction or a line of its own."""
     plain = "".join(sign for sign in text if sign.isprintable() and sign not in _BIDIRECTIONAL)

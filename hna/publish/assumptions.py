@@ -1,0 +1,175 @@
+"""What was assumed and why, and what each step did to the interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from hna.answers.answer import WaterfallStep
+from hna.evidence.source import PrevalenceSource
+from hna.model.spec import FACTORS, KnownUse
+from hna.publish import wording
+from hna.publish.content import Block, Cell, Column, Item, Items, Paragraph, Table
+from hna.publish.facts import NeedFacts
+from hna.publish.rounding import Value, plain, say, say_percent
+from hna.publish.tables import shown
+
+_Z = 1.959963984540054
+_FACTORS = {
+    "resident": "live in the area",
+    "active": "have the need on one day of the period",
+    "ages": "are of the need's ages",
+    "distinct": "are counted once",
+    "in_need": "meet the case definition",
+    "extraction": "were reached by the collection (the count is divided by this)",
+}
+_TERMS = {
+    "study": ("Error shared by the whole study", "who did not take part, the instrument and the frame"),
+    "transport": ("Difference of this place from where the study was done", "one for each area, the same in all years"),
+    "staleness": ("Age of the evidence", "for each year since fieldwork"),
+}
+
+
+def steps(facts: NeedFacts, level: float) -> Iterator[Block]:
+    """What each step did to the interval, how wide it is, and how far error in the prevalence moves the gap."""
+    area, year = facts.answer.waterfall_for
+    name = wording.name_of(area)
+    held = facts.answer.waterfall
+    for place in facts.areas:
+        need = facts.value(place.area, place.base_year, "need")
+        if need is not None:
+            yield Paragraph(f"{wording.name_of(place.area)}: {_lower(wording.sureness(need, level))}")
+    largest = largest_step(held)
+    if largest is not None:
+        step, share = largest
+        yield Paragraph(
+            f"The largest source of uncertainty is {shown(step.what)} (about {say_percent(share)} of the spread)."
+        )
+    rows = []
+    before: WaterfallStep | None = None
+    for step in held:
+        said = say(Value(step.estimate, step.lower, step.upper))
+        width = step.upper - step.lower
+        more = "start" if before is None else f"{_signed(width - (before.upper - before.lower), width)} wider"
+        rows.append((Cell(wording.sentence(step.what)), Cell(said.interval, None), Cell(more)))
+        before = step
+    columns = (
+        Column("After allowing for"),
+        Column(f"{100 * level:g}% interval", "people", True),
+        Column("Change in width", "people", True),
+    )
+    title = f"{shown(facts.model.title)}: what each step did to the interval ({name}, {wording.middle(year)})"
+    yield Table(f"{facts.model.need}-steps", title, columns, tuple(rows), 1, "Steps are added in this order.")
+    moved = [
+        (Cell(wording.name_of(place.area)), Cell(f"{plain(10 * found.leverage)}%", found.leverage))
+        for place in facts.areas for found in place.comparisons if found.leverage
+    ]  # fmt: skip
+    if moved:
+        yield Table(
+            f"{facts.model.need}-leverage", f"{shown(facts.model.title)}: if the prevalence were 10% out, the gap would change by",
+            (Column("Area"), Column("Change in the gap", "per cent", True)), tuple(moved), 1,
+            "The nearer the numbers known are to the estimate, the more an error in the prevalence moves the gap.",
+        )  # fmt: skip
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _signed(extra: float, width: float) -> str:
+    return plain(max(extra, 0.0), max(1.0, 10.0 ** math.floor(math.log10(max(width, 1.0) / 10))))
+
+
+def largest_step(held: Sequence[WaterfallStep]) -> tuple[WaterfallStep, float] | None:
+    """The step that adds most to the squared width of the interval, and its share of it."""
+    squares = [(step.upper - step.lower) ** 2 for step in held]
+    if not squares or not squares[-1]:
+        return None
+    added = [square - (squares[n - 1] if n else 0.0) for n, square in enumerate(squares)]
+    most = max(range(len(added)), key=lambda n: added[n])
+    return held[most], added[most] / squares[-1]
+
+
+def assumptions(facts: NeedFacts, refs: Mapping[str, int]) -> Iterator[Block]:
+    """Every assumption with its reason, judgement named as such."""
+    items = [
+        item
+        for part in facts.answer.rates.parts
+        for item in _errors(facts, part.source, {name: getattr(part, name) for name in _TERMS}, part.reasons, refs)
+    ]
+    judged = facts.model.prevalence.judged
+    if judged:
+        low, high = judged.relative
+        items.append(Item(
+            f"The source prints no interval. By judgement the true value lies between {say_percent(low)} and {say_percent(high)} "
+            f"of it. {wording.sentence(judged.because)}", "Range given by judgement"
+        ))  # fmt: skip
+    if facts.model.prevalence.combine == "mixture":
+        items.append(Item("The sources are alternatives of equal weight.", "Several sources"))
+    if facts.model.prevalence.ages == "graduate":
+        items.append(Item("Rates are smoothed by single year of age; every band keeps its total.", "Ages"))
+    else:
+        items.append(Item("Rates are constant within each published age band.", "Ages"))
+    items += [Item(wording.sentence(note), "How the rate was made") for note in facts.answer.notes]
+    items.append(Item(
+        "Today's age-specific rates are kept for every later year. Only the number and the ages of people change.", "Projection"
+    ))  # fmt: skip
+    yield Items(tuple(items))
+
+
+def _errors(
+    facts: NeedFacts,
+    source: PrevalenceSource,
+    sizes: Mapping[str, float],
+    because: Mapping[str, str],
+    refs: Mapping[str, int],
+) -> Iterator[Item]:
+    defaults = facts.answer.rates.defaults.because
+    kept = {"study": "study_error", "transport": "transport_error", "staleness": "staleness_error"}
+    reasons: dict[str, list[str]] = {}
+    for name, (title, what) in _TERMS.items():
+        size = sizes[name]
+        factor = math.exp(_Z * size)
+        per = " for each year since fieldwork" if name == "staleness" else f": {what}"
+        odds = f"{factor:.3f}" if name == "staleness" else f"{factor:.2f}"
+        said = f"{title}{per}: standard deviation {size:g} on the logit scale, so the odds may be {odds} times too high or too low (95%)"
+        why = because[name]
+        if why.startswith("default"):
+            why = f"Judgement, by {why}: {defaults.get(kept[name], '')}"
+        reasons.setdefault(why, []).append(said)
+    number = f" [{refs[source.id]}]" if source.id in refs else ""
+    for why, lines in reasons.items():
+        yield Item(
+            f"{'; '.join(lines)}. {wording.sentence(why)}", f"Errors beyond sampling, {source.citation.short}{number}"
+        )
+
+
+def allowances(facts: NeedFacts, refs: Mapping[str, int]) -> Iterator[Block]:
+    """What was allowed for in turning a published count into people who live here and have the need."""
+    items = []
+    named = {ledger.known for ledger in facts.answer.ledgers if ledger.aligned}
+    for use in facts.model.known:
+        if use.source in named:
+            items += list(_allowed(use, refs))
+    if items:
+        yield Paragraph("What is allowed for in the numbers known:")
+        yield Items(tuple(items))
+
+
+def _allowed(use: KnownUse, refs: Mapping[str, int]) -> Iterator[Item]:
+    title = f"{use.source}{f' [{refs[use.source]}]' if use.source in refs else ''}"
+    if use.factors is None:
+        yield Item("The count is taken as printed: everyone counted is taken to live here and to have the need.", title)
+        return
+    said = []
+    for name in FACTORS:
+        value = getattr(use.factors, name)
+        if value is not None:
+            low, high = value if isinstance(value, list) else (value, value)
+            share = f"{100 * low:g}%" if low == high else f"{100 * low:g}% to {100 * high:g}%"
+            said.append(f"{share} {_FACTORS[name]}")
+    yield Item(f"Of those counted, {wording.listed(said)}. {wording.sentence(use.factors.because)}", title)
+    for item, bridge in use.bridges.items():
+        yield Item(
+            f"Difference of {item}: {wording.sentence(bridge.because)} {wording.sentence(bridge.citation)}", title
+        )

@@ -1,0 +1,76 @@
+"""Every diagnostic code in words: W warns, N notes, R refuses."""
+
+from __future__ import annotations
+
+CODES: dict[str, str] = {
+    "N461": "So few people are expected that the interval also holds the chance of who is actually there.",
+    "N511": "The year is a projection: it shows what follows if today's age-specific rates continue. It is not a forecast.",
+    "N602": "The publisher hides small counts. The count is carried as a range, never as nought.",
+    "N701": "Whether everyone counted has the need is not known, so the gap and the coverage are apparent ones.",
+    "R101": "An estimate lies outside its own interval.",
+    "R102": "A value cannot be what it is said to be: a proportion outside its limits, or more cases than people examined.",
+    "R104": "An age band cannot be read, often because a spreadsheet has taken it for a date.",
+    "R113": "The source prints no uncertainty and no range has been judged, so it cannot be used.",
+    "R141": "The mean of the draws is not the published rate, so the error terms are too wide.",
+    "R151": "Cumulative strata of severity would give a negative number of people when subtracted from each other.",
+    "R152": "Strata of severity that overlap are never added up.",
+    "R171": "A lifetime prevalence cannot be turned into people who have the need now.",
+    "R201": "A rate was asked for outside the ages of its source. Nothing is extrapolated.",
+    "R602": "A hidden count is never read as nought.",
+    "R604": "The count is of episodes or referrals, and episodes and referrals are not people.",
+    "R611": "Counts of several services are never added up as if nobody used two of them.",
+    "R612": "The numbers said to use two services at once cannot all be true.",
+    "R711": "The estimate and the count do not count the same people, so they are listed side by side and no gap is stated.",
+    "R721": "Nearly every draw of the estimate lies below the number known: the two pieces of evidence are in conflict.",
+    "R851": "A trend is not tested on so few periods, or on periods that overlap.",
+    "R862": "The average of the statistical neighbours is not calculated, because too many of them have no figure.",
+    "R863": "The average of the statistical neighbours is not calculated, because only rates were published.",
+    "R871": "Better and worse are only said of a difference that was tested.",
+    "W111": "The printed interval is not symmetrical on any usual scale, so its shape is an approximation.",
+    "W112": "The source prints only how many people were examined. A usual design effect was assumed.",
+    "W114": "A group in which no case, or nothing but cases, was found was given a distribution that allows for chance.",
+    "W121": "A rate in this group rests on too few people to be reported by itself.",
+    "W131": "At least one error term is a default chosen by judgement, not taken from evidence.",
+    "W161": "The source is a poor match for this place, time or definition on at least one point.",
+    "W162": "The study's fieldwork is old for the year reported; its age is in the table of sources.",
+    "W202": "One rate is used for a wide range of ages, so differences in age within it are missed.",
+    "W501": "Populations of different releases or boundaries stand in one series of years.",
+    "W511": "The year is so far beyond the start of the projection that the number of people is itself often well out.",
+    "W521": "People registered with practices were turned into people who live here.",
+    "W522": "The study reached people in households only. People in care homes, prisons and halls are taken to be like them.",
+    "W601": "How many of those counted have the need and live here was not measured, or services may share people.",
+    "W603": "A count over a period was turned into a count on a day on the assumption of a steady state.",
+    "W605": "The count and the estimate are far apart in time.",
+    "W621": "A number estimated from overlapping lists has not been checked against other evidence.",
+    "W722": "Numbers known are close to or above the estimate.",
+    "W723": "The estimate does not support a gap: check the definition, residence, duplicates and the age of the rate.",
+    "W731": "The order of places depends on an assumed difference between them.",
+    "W811": "Events of one person may be counted more than once, so the interval of the rate is too narrow.",
+    "W861": "The average of the statistical neighbours leaves out one or two that have no figure.",
+    "W902": "No national guidance is listed for this need.",
+    "W903": "The assessment is past its review date.",
+}  # fmt: skip
+
+KINDS = {"W": "Warning", "N": "Note", "R": "Refusal"}
+
+
+def in_words(code: str) -> str:
+    """The sentence for a code; a code that has none says so."""
+    return CODES.get(code, "This code has no sentence yet: see the methods.")
+
+
+def kind_of(code: str) -> str:
+    """Warning, Note or Refusal."""
+    return KINDS.get(code[:1], "Note")
+
+
+def codes_page() -> str:
+    """The page of documentation that lists every code."""
+    rows = "\n".join(f"| {code} | {kind_of(code)} | {CODES[code]} |" for code in sorted(CODES))
+    return (
+        "# Diagnostic codes\n\n"
+        "Codes travel with a number into every output: the `flags` column of `gap.csv`, `run.json`, the page and the\n"
+        "workbook. A warning is a number that can be defended with a stated assumption. A note says how a number was\n"
+        "made. A refusal is lifted only by supplying what is missing, with its citation.\n\n"
+        f"| code | kind | in words |\n|---|---|---|\n{rows}\n"
+    )

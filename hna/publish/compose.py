@@ -1,0 +1,195 @@
+"""A report becomes content: chapters of needs, method, sources and the workbook's tables."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from hna.publish import wording
+from hna.publish.charts import Mark, small
+from hna.publish.content import (
+    Block,
+    Chapter,
+    Content,
+    Figure,
+    Footnote,
+    Item,
+    Items,
+    Need,
+    Paragraph,
+    Part,
+    Picture,
+    SummaryRow,
+)
+from hna.publish.facts import AreaFacts, NeedFacts, facts_of
+from hna.publish.links import address, licence
+from hna.publish.report import Report
+from hna.publish.rounding import Value, say, say_chance, say_percent
+from hna.publish.sections import parts_of
+from hna.publish.sheets import sheets_of
+from hna.publish.tables import shown
+
+SHORTHAND = (
+    ("[x]", "not available: there is no such figure, or the source does not say"),
+    ("[c]", "confidential: the publisher hides small counts, and only a range is known"),
+    ("[low]", "not nought, but rounds to nought"),
+)
+_CHAPTERS = (
+    "maternal-health", "early-years", "school-age", "education-and-employment", "safeguarding",
+    "disability-and-complex-needs", "children-in-care", "adults", "older-people",
+)  # fmt: skip
+
+
+def make_content(report: Report) -> Content:
+    """Everything that is read of a report."""
+    refs = {source.id: n for n, source in enumerate(report.citations, start=1)}
+    held = [facts_of(answer) for answer in report.answers]
+    chapters: dict[str, list[Need]] = {}
+    for facts in held:
+        chapters.setdefault(facts.model.chapter, []).append(_need(facts, refs, report.level))
+    needs = [need for found in chapters.values() for need in found]
+    order = sorted(chapters, key=lambda name: (_CHAPTERS.index(name) if name in _CHAPTERS else len(_CHAPTERS), name))
+    sources = tuple(
+        Footnote(refs[source.id], shown(source.words), address(source), licence(source)) for source in report.citations
+    )
+    places = list(dict.fromkeys(place.area for facts in held for place in facts.areas))
+    names = wording.listed(map(wording.name_of, places)) if len(places) <= 6 else f"{len(places)} areas"
+    years = sorted({place.base_year for facts in held for place in facts.areas})
+    banner = wording.UNPROTECTED if report.arguments.get("disclosure") == "none" else ""
+    count = f"{len(held)} need{'s' if len(held) > 1 else ''}"
+    dated = wording.listed(wording.middle(year) for year in years)
+    return Content(
+        f"Health needs assessment: {names}",
+        f"{count} in {names}, {dated}: how many people are estimated to have each need, how many are known to services, and the gap.",
+        banner, _introduction(report), tuple(Chapter(name, _title(name), tuple(chapters[name])) for name in order),
+        _method(report), sources, sheets_of(held, needs, sources, report.level), SHORTHAND, _about(report),
+    )  # fmt: skip
+
+
+def _title(chapter: str) -> str:
+    return chapter.replace("-", " ").capitalize()
+
+
+def _introduction(report: Report) -> tuple[Block, ...]:
+    level = f"{100 * report.level:g}%"
+    return (
+        Paragraph(
+            "Each line gives three numbers for one place: how many people we would expect to have the need, how many services "
+            f"know, and the difference. After each number stands its {level} interval: the true number is likely to lie in it, "
+            "if what is assumed holds.", (), "lead",
+        ),
+        Items((
+            Item("what research says of people of the same ages and sex, applied to the people who live here. It is not a count.",
+                 "Estimated"),
+            Item("people whom a named service had on its list on a named day.", "Known"),
+            Item("estimated less known. It is stated only where both speak of the same people. It is not a waiting list: some "
+                 "people whom services do not know do not want or need help.", "Gap"),
+        )),
+        Paragraph("Needs must not be added up: one person may have several.", (), "note"),
+    )  # fmt: skip
+
+
+def _need(facts: NeedFacts, refs: dict[str, int], level: float) -> Need:
+    compared = [(place.area, found) for place in facts.areas for found in place.comparisons]
+    refused = [side for place in facts.areas for side in place.refused]
+    names = [use.source for use in facts.model.known]
+    reason = wording.no_gap(facts.model.missing_core_data, refused, bool(names), names)
+    universe = facts.answer.rates.universe
+    opening = wording.sentence(f"{universe.words}")
+    sentence = f"{opening} {wording.verdict(compared, refused, reason)}"
+    cited = tuple(refs[source.id] for source in facts.prevalences if source.id in refs)
+    rows = tuple(row for place in facts.areas if (row := _row(facts, place)) is not None)
+    title = wording.shortened(facts.model.title, 120)
+    return Need(facts.model.need, title, sentence, cited, rows, parts_of(facts, refs, level))
+
+
+def _row(facts: NeedFacts, place: AreaFacts) -> SummaryRow | None:
+    need = facts.value(place.area, place.base_year, "need")
+    if need is None:
+        return None
+    when = wording.middle(place.base_year)
+    marks = [Mark(f"Estimated, {when}", say(need).bare, "need", need)]
+    estimated = _figure("Estimated", need, when)
+    known = Figure("Known", "not known", "", "no count to set beside it")
+    gap = Figure("Gap", "not stated")
+    if place.comparisons:
+        found = place.comparisons[-1]
+        then = wording.middle(found.year)
+        value = found.figures["known"]
+        day = wording.listed(dict.fromkeys(wording.day(source.reference_date) for source in found.sources))
+        known = _figure("Known", value, day)
+        if "W723" in found.flags:
+            gap = Figure("Gap", "not supported", "", "numbers known are close to the estimate or above it")
+        else:
+            label = "Apparent gap" if found.apparent else "Gap"
+            gap = _figure(
+                label, found.figures["gap"], f"against {say(found.figures['need']).number} estimated for {then}"
+            )
+        marks.append(Mark(f"Known, {day}", say(value).bare, "known", value))
+        if found.year != place.base_year:
+            marks[0] = Mark(f"Estimated, {then}", say(found.figures["need"]).bare, "need", found.figures["need"])
+    elif place.refused:
+        side = place.refused[-1]
+        said = say(side.known)
+        known = Figure("Known", said.number or said.interval, "", f"{wording.unit_of(side.source)}; not comparable")
+    alt = ". ".join(f"{mark.label}: {mark.said}" for mark in marks) + "."
+    name = wording.name_of(place.area)
+    picture = Picture(f"{name}: the numbers drawn", f"{name}. {alt}", small(marks, f"{name}. {alt}"))
+    return SummaryRow(name, estimated, known, gap, picture, _sure(facts, place, need))
+
+
+def _figure(label: str, value: Value, note: str) -> Figure:
+    said = say(value)
+    if not said.number:
+        return Figure(label, said.interval, "", f"{note}; a range, because small counts are hidden")
+    return Figure(label, said.number, said.interval, note)
+
+
+def _sure(facts: NeedFacts, place: AreaFacts, need: Value) -> str:
+    parts = []
+    if need.estimate and need.half is not None:
+        parts.append(f"Estimate give or take {say_percent(need.half / need.estimate)}")
+    for found in place.comparisons[-1:]:
+        chance = found.figures["gap"].probability
+        if chance is not None:
+            parts.append(f"{say_chance(chance)} likely that more have the need than are known")
+    if facts.prevalences:
+        parts.append(wording.evidence(facts.prevalences[0]))
+    return "; ".join(parts) + "."
+
+
+_MADE = """\
+Published rates by age and sex are multiplied by the number of people of that age and sex who live in each area. The headline \
+number is published rate × people. The interval comes from drawing every uncertain input many times over, the same draw serving \
+every area and year, and holds the middle {level} of the results. Limits are never added up.
+Known people are published counts. Where the publisher rounds or hides a count, the range that it may stand for is carried to the \
+end. What turns a count into people who live here and have the need is a stated allowance with its reason.
+A gap is formed, draw by draw, only if estimate and count are of the same condition, severity, ages, sex, place, kind of \
+population, date and unit, or a difference is bridged by a step with a citation. A gap keeps its sign."""
+
+
+def _made(report: Report) -> list[str]:
+    return _MADE.format(level=f"{100 * report.level:g}%").splitlines()
+
+
+def _settings(report: Report) -> tuple[tuple[str, str], ...]:
+    return (
+        ("hna", version("hna")), ("Seed", f"{report.arguments['seed']}"), ("Draws", f"{report.arguments['draws']}"),
+        ("Level of intervals", f"{100 * report.level:g}%"), ("Disclosure control", f"{report.arguments.get('disclosure')}"),
+    )  # fmt: skip
+
+
+def _about(report: Report) -> tuple[str, ...]:
+    return (*_made(report), *(f"{name}: {value}" for name, value in _settings(report)))
+
+
+def _method(report: Report) -> tuple[Part, ...]:
+    settings = tuple(Item(shown(value), name) for name, value in _settings(report))
+    notes = tuple(Paragraph(wording.sentence(note), (), "note") for note in report.notes)
+    return (
+        Part("method-how", "How the numbers were made", (*(Paragraph(text) for text in _made(report)), *notes)),
+        Part("method-run", "How to make them again", (
+            Paragraph("The same inputs and seed give the same report, byte for byte. run.json lists the fingerprint of every input."),
+            Items(settings),
+        )),
+        Part("method-marks", "Marks used in tables", (Items(tuple(Item(text, mark) for mark, text in SHORTHAND)),)),
+    )  # fmt: skip

@@ -1,0 +1,326 @@
+"""The section of one need: what is said, drawn and listed of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from hna.publish import wording
+from hna.publish.assumptions import allowances, assumptions, steps
+from hna.publish.charts import Mark, bars, fan, intervals, pyramid
+from hna.publish.codes import in_words
+from hna.publish.content import Block, Cell, Column, Item, Items, Paragraph, Part, Picture, Pictures, Table
+from hna.publish.facts import AreaFacts, Cut, NeedFacts, projected
+from hna.publish.figures import ABSENT, cell, every_figure, ids, text
+from hna.publish.links import public
+from hna.publish.rounding import Value, say
+from hna.publish.tables import shown
+
+Refs = Mapping[str, int]
+
+
+def parts_of(facts: NeedFacts, refs: Refs, level: float) -> tuple[Part, ...]:
+    """The parts of a need's section, in reading order; a part with nothing to say is left out."""
+    name = facts.model.need
+    made: list[tuple[str, str, list[Block]]] = [
+        ("findings", "What we found", [*_findings(facts, refs, level), _numbers(facts, refs), _interval_chart(facts, level)]),
+        ("when", "How it may change", list(_when(facts, refs, level))),
+        ("severity", "How severe", list(_severity(facts, level))),
+        ("who", "Who", list(_who(facts, level))),
+        ("compared", "Whether estimate and count are of the same people", list(_ledgers(facts, refs))),
+        ("sure", "How sure, and what would change it", list(steps(facts, level))),
+        ("assumptions", "What was assumed, and why", list(assumptions(facts, refs))),
+        ("evidence", "What the evidence is", [*_definition(facts), _evidence(facts, refs)]),
+        ("limits", "What these numbers cannot bear", list(_limits(facts))),
+        ("missing", "Missing core data", list(_missing(facts))),
+        ("practice", "National best practice", list(_practice(facts))),
+        ("flags", "Warnings and notes", list(_flags(facts))),
+        ("figures", "Every figure", list(every_figure(facts, refs))),
+    ]  # fmt: skip
+    return tuple(Part(f"{name}-{key}", heading, tuple(blocks)) for key, heading, blocks in made if blocks)
+
+
+def _findings(facts: NeedFacts, refs: Refs, level: float) -> Iterator[Block]:
+    universe = facts.answer.rates.universe
+    used = [use.source for use in facts.model.known]
+    for place in facts.areas:
+        need = facts.value(place.area, place.base_year, "need")
+        if need is None:
+            continue
+        lines = [wording.expected(place.area, universe, place.base_year, need, level)]
+        cited = list(ids(facts, refs))
+        for compared in place.comparisons:
+            lines += [wording.recorded(compared), wording.gap(compared)]
+            cited += [refs[source.id] for source in compared.sources if source.id in refs]
+            if facts.model.target and "target_shortfall" in compared.figures:
+                lines.append(wording.target(compared, facts.model.target))
+        for side in place.refused:
+            lines.append(wording.not_comparable(side))
+            cited += [refs[side.ledger.known]] if side.ledger.known in refs else []
+        if not place.comparisons:
+            here = [name for name in used if name in refs]
+            lines.append(wording.no_gap(facts.model.missing_core_data, place.refused, bool(used), here or used))
+        yield Paragraph(" ".join(lines), tuple(dict.fromkeys(cited)), "lead")
+    if facts.model.denominator:
+        stands = facts.model.denominator
+        said = f"The people counted stand for {shown(stands.stands_for)}. {wording.sentence(stands.because)}"
+        yield Paragraph(said, (), "note")
+
+
+def _numbers(facts: NeedFacts, refs: Refs) -> Table:
+    columns = (
+        Column("Area"), Column("Date"), Column("Population of these ages", "people", True), Column("Estimated", "people", True),
+        Column("Prevalence", "per cent", True), Column("Known", "people", True), Column("Gap", "people", True),
+        Column("Coverage", "per cent", True), Column("Chance that known exceeds estimated", "per cent", True),
+    )  # fmt: skip
+    rows = []
+    for place in facts.areas:
+        years = sorted({place.base_year, *(found.year for found in place.comparisons)})
+        for year in years:
+            compared = next((found for found in place.comparisons if found.year == year), None)
+            figures = compared.figures if compared else {}
+            exceeds = figures.get("p_known_exceeds_need")
+            rows.append((
+                text(wording.name_of(place.area)), text(wording.middle(year)),
+                *(cell(facts.value(place.area, year, quantity)) for quantity in ("population", "need", "prevalence")),
+                *(cell(figures.get(quantity)) for quantity in ("known", "gap", "coverage")),
+                Cell(ABSENT) if exceeds is None else Cell(wording.chance_of(exceeds), exceeds.estimate),
+            ))  # fmt: skip
+    return Table(
+        f"{facts.model.need}-numbers", f"{shown(facts.model.title)}: estimated, known and the gap", columns, tuple(rows), 2,
+        "Rounded to what the intervals support, so figures may not add up. A negative gap means that more people are known "
+        f"than estimated. {ABSENT} means not available.", ids(facts, refs, known=True),
+    )  # fmt: skip
+
+
+def _mark(label: str, kind: str, value: Value) -> Mark:
+    return Mark(label, say(value).bare, kind, value)
+
+
+def _interval_chart(facts: NeedFacts, level: float) -> Pictures:
+    marks = []
+    for place in facts.areas:
+        name = wording.name_of(place.area)
+        if place.comparisons:
+            for found in place.comparisons:
+                when = wording.middle(found.year)
+                labels = {"need": "estimated", "known": "known", "gap": "gap"}
+                marks += [
+                    _mark(f"{name} {label}, {when}", key, found.figures[key])
+                    for key, label in labels.items()
+                    if key != "gap" or "W723" not in found.flags
+                ]
+        else:
+            value = facts.value(place.area, place.base_year, "need")
+            if value is not None:
+                marks.append(_mark(f"{name} estimated, {wording.middle(place.base_year)}", "need", value))
+    alt = "Intervals. " + ". ".join(f"{mark.label}: {mark.said}" for mark in marks) + "."
+    title = f"{shown(facts.model.title)}: each number with its {100 * level:g}% interval"
+    note = "A filled dot is an estimate, a diamond a count of people known, a hollow square the gap between them."
+    return Pictures((Picture(title, alt, intervals(marks, alt)),), note)
+
+
+def _when(facts: NeedFacts, refs: Refs, level: float) -> Iterator[Block]:
+    pictures, lines = [], []
+    years: list[int] = []
+    for place in facts.areas:
+        found = list(projected(facts, place))
+        if len(found) < 2:
+            continue
+        first, last = found[0], found[-1]
+        people = [facts.value(place.area, year, "population") for year, _ in (first, last)]
+        both = (people[0], people[1]) if people[0] and people[1] else None
+        lines.append(wording.projection(place.area, first, last, both))
+        name = wording.name_of(place.area)
+        marks = [_mark(name, "need", value) for _, value in found]
+        said = "; ".join(f"{year}: {mark.said}" for (year, _), mark in zip(found, marks, strict=True))
+        alt = f"Line with a band. People with the need in {name} {wording.CONTINUE}. {said}."
+        title = f"{name}: people, {wording.CONTINUE} ({100 * level:g}% interval)"
+        pictures.append(Picture(title, alt, fan([year for year, _ in found], marks, alt)))
+        years = sorted({*years, *(year for year, _ in found)})
+    if not lines:
+        return
+    rows = tuple(
+        (text(wording.name_of(place.area)),
+         *(cell(facts.value(place.area, year, "need") if year >= place.base_year else None) for year in years))
+        for place in facts.areas
+    )  # fmt: skip
+    yield Paragraph(" ".join(lines))
+    yield Pictures(
+        tuple(pictures),
+        "The band is the uncertainty of the estimate. It does not hold the error of the population projection.",
+    )
+    yield Table(
+        f"{facts.model.need}-years", f"{shown(facts.model.title)}: people estimated by year, {wording.CONTINUE}",
+        (Column("Area"), *(Column(wording.middle(year), "people", True) for year in years)), tuple(rows), 1, "",
+        ids(facts, refs),
+    )  # fmt: skip
+
+
+def _severity(facts: NeedFacts, level: float) -> Iterator[Block]:
+    if not facts.strata:
+        return
+    pictures = []
+    for place in facts.areas:
+        name = wording.name_of(place.area)
+        held = [
+            (each, facts.value(place.area, place.base_year, "need", Cut(each, facts.model.sex, "all")))
+            for each in facts.strata
+        ]
+        marks = [_mark(shown(each).capitalize(), "need", value) for each, value in held if value is not None]
+        alt = f"Bars. {name}, {wording.middle(place.base_year)}. " + "; ".join(
+            f"{mark.label}: {mark.said}" for mark in marks
+        )
+        pictures.append(
+            Picture(f"{name}, {wording.middle(place.base_year)}: people by severity", alt, bars(marks, alt))
+        )
+    yield Pictures(
+        tuple(pictures), wording.NOT_ADDED if facts.overlapping else f"Lines show the {100 * level:g}% interval."
+    )
+
+
+def _who(facts: NeedFacts, level: float) -> Iterator[Block]:
+    severity = facts.whole.severity
+    ages = list(dict.fromkeys(c.age for c in facts.cuts if c.severity == severity and c.age != "all"))
+    sexes = list(dict.fromkeys(c.sex for c in facts.cuts if c.severity == severity and c.sex != facts.model.sex))
+    if not ages and not sexes:
+        return
+    pictures, lines = [], []
+    for place in facts.areas:
+
+        def of(sex: str, age: str, at: AreaFacts = place) -> Value | None:
+            return facts.value(at.area, at.base_year, "need", Cut(severity, sex, age))
+
+        name, when = wording.name_of(place.area), wording.middle(place.base_year)
+        sides = [[of(sex, age) for age in ages] for sex in ("female", "male")]
+        if ages and len(sexes) == 2 and all(value is not None for side in sides for value in side):
+            women, men = ([_mark(f"{word}, {age}", "need", value) for age, value in zip(ages, side, strict=True) if value]
+                          for word, side in zip(("Females", "Males"), sides, strict=True))  # fmt: skip
+            alt = f"Pyramid of people with the need. {name}, {when}. " + "; ".join(
+                f"{m.label}: {m.said}" for m in [*women, *men]
+            )
+            pictures.append(Picture(f"{name}, {when}: people by age and sex", alt, pyramid(ages, women, men, alt)))
+        else:
+            cuts = [(age, of(facts.model.sex, age)) for age in ages] or [
+                (sex.capitalize() + "s", of(sex, "all")) for sex in sexes
+            ]
+            marks = [_mark(label, "need", value) for label, value in cuts if value is not None]
+            alt = f"Bars. {name}, {when}. " + "; ".join(f"{mark.label}: {mark.said}" for mark in marks)
+            pictures.append(Picture(f"{name}, {when}: people by {'age' if ages else 'sex'}", alt, bars(marks, alt)))
+        by_sex = [(sex, of(sex, "all")) for sex in sexes]
+        if by_sex and all(value is not None for _, value in by_sex):
+            said = wording.listed(f"{say(value).words} {sex}s" for sex, value in by_sex if value)
+            lines.append(f"{name}: {said} in {when}.")
+    if lines:
+        yield Paragraph(" ".join(lines))
+    yield Pictures(
+        tuple(pictures),
+        f"Lines show the {100 * level:g}% interval. Age bands are those of the evidence and differ in width.",
+    )
+
+
+def _ledgers(facts: NeedFacts, refs: Refs) -> Iterator[Block]:
+    ledgers = facts.answer.ledgers
+    if not ledgers:
+        return
+    columns = tuple(Column(name) for name in ("What must be the same", "Estimate", "Count", "Verdict", "How"))
+    verdicts = {"equal": "the same", "bridged": "different, bridged", "different": "different: no gap is stated"}
+    seen: dict[tuple[object, ...], list[str]] = {}
+    for ledger in ledgers:
+        # One ledger says the same for every area but the area itself.
+        key = (ledger.known, tuple(entry for entry in ledger.entries if entry.item != "geography"))
+        seen.setdefault(key, []).append(wording.name_of(ledger.area))
+    for n, ((known, entries), areas) in enumerate(seen.items()):
+        rows = tuple(
+            tuple(text(part) for part in (entry.item, entry.need, entry.known, verdicts[entry.verdict], entry.how or "no step needed"))
+            for entry in entries  # type: ignore[attr-defined]
+        )  # fmt: skip
+        rows += ((text("geography"), text("the area"), text("the area"), text("the same"), text("same area code")),)
+        title = f"Estimate against {known} in {wording.listed(areas)}"
+        number = (refs[str(known)],) if str(known) in refs else ()
+        yield Table(f"{facts.model.need}-ledger-{n + 1}", title, columns, rows, 1, "", number)
+    yield from allowances(facts, refs)
+    for place in facts.areas:
+        for compared in place.comparisons:
+            positive = compared.figures.get("gap_positive")
+            net = compared.figures["gap"]
+            if positive is not None and positive.estimate is not None and positive.estimate != net.estimate:
+                yield Paragraph(
+                    f"{wording.name_of(place.area)}: added up over only those groups in which the estimate exceeds the count, "
+                    f"the gap is {say(positive).words}; taken whole it is {say(net).words}.", (), "note"
+                )  # fmt: skip
+
+
+def _definition(facts: NeedFacts) -> Iterator[Block]:
+    universe = facts.answer.rates.universe
+    yield Items((
+        Item(wording.sentence(universe.case_definition), "Who counts as having the need"),
+        Item(wording.sentence(f"{universe.words}, {wording.measure(universe.period)}"), "Among whom"),
+    ))  # fmt: skip
+
+
+def _evidence(facts: NeedFacts, refs: Refs) -> Table:
+    names = (
+        "Source",
+        "Fieldwork",
+        "Where",
+        "People examined",
+        "Took part",
+        "Frame",
+        "Risk of bias",
+        "Left out",
+        "Read from",
+    )
+    rows = []
+    for source in facts.prevalences:
+        study = source.study
+        fieldwork = f"{study.fieldwork[0]} to {study.fieldwork[1]}" if study.fieldwork else None
+        part = None if study.response_rate is None else f"{100 * study.response_rate:.0f}%"
+        size = None if study.sample_size is None else f"{study.sample_size:,}"
+        number = f" [{refs[source.id]}]" if source.id in refs else ""
+        frame = study.frame.replace("_", " ") if study.frame else None
+        found = (f"{source.citation.short}{number}", fieldwork, study.geography, size, part, frame,
+                 source.appraisal.overall, study.exclusions, source.read_from)  # fmt: skip
+        rows.append(tuple(text(each) for each in found))
+    return Table(
+        f"{facts.model.need}-evidence", f"{shown(facts.model.title)}: the studies", tuple(Column(name) for name in names),
+        tuple(rows), 1, f"{ABSENT} means that the source does not say.", ids(facts, refs),
+    )  # fmt: skip
+
+
+def _limits(facts: NeedFacts) -> Iterator[Block]:
+    if facts.model.limits:
+        yield Paragraph(wording.sentence(facts.model.limits))
+    if not facts.model.local:
+        yield Paragraph(
+            "The rates are applied by age and sex as published. They are not adjusted for deprivation, ethnic group or anything "
+            "else in which this place may differ, so the estimates are not a measure of how the place performs and do not show "
+            "hot spots.", (), "note"
+        )  # fmt: skip
+
+
+def _missing(facts: NeedFacts) -> Iterator[Block]:
+    records = facts.model.missing_core_data
+    if not records:
+        return
+    names = ("What is missing", "Why", "Who could supply it", "What cannot be said without it")
+    rows = tuple(tuple(text(part) for part in (each.item, each.why, each.owner, each.effect)) for each in records)
+    yield Table(
+        f"{facts.model.need}-missing", f"{shown(facts.model.title)}: missing core data", tuple(map(Column, names)), rows
+    )
+
+
+def _practice(facts: NeedFacts) -> Iterator[Block]:
+    held = facts.model.best_practice
+    if held:
+        yield Items(tuple(
+            Item(f"{shown(each.ref)} ({each.year}){', looked up ' + wording.day(each.checked_on) if each.checked_on else ''}. "
+                 f"{wording.sentence(each.title or '')}".strip(), shown(each.body), public(each.url))
+            for each in held
+        ))  # fmt: skip
+
+
+def _flags(facts: NeedFacts) -> Iterator[Block]:
+    codes = dict.fromkeys(facts.answer.flags)
+    codes |= dict.fromkeys(entry.code for ledger in facts.answer.ledgers for entry in ledger.differences if entry.code)
+    if codes:
+        yield Items(tuple(Item(in_words(code), code) for code in sorted(codes)))

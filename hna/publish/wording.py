@@ -1,0 +1,276 @@
+"""The closed list of sentences in which a report says its numbers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+from hna.answers.ledger import Ledger
+from hna.evidence.source import KnownSource, PrevalenceSource
+from hna.measure.areas import Area
+from hna.measure.estimate import Universe
+from hna.model.spec import MissingCoreData, Target
+from hna.publish.facts import Comparison, Refused
+from hna.publish.rounding import Value, plain, say, say_chance, say_percent
+from hna.publish.tables import shown
+
+UNPROTECTED = (
+    "Unprotected: not for publication. No disclosure control has been applied, and small numbers may identify people."
+)
+CONTINUE = "if today's age-specific rates continue"
+CLOSE = "Numbers known are close to or above the estimate."
+NO_SUPPORT = "The estimate does not support a gap: check the definition, residence, duplicates and whether the rate is out of date."
+NOT_ADDED = "Strata overlap: one person may be in several, so they are never added up."
+_NAME = 80
+_MEASURES = {"point": "at one time", "lifetime": "at any time in life", "proportion-of-cases": "share of cases"}
+
+
+def name_of(area: Area) -> str:
+    """An area's name, short enough to be printed."""
+    return shortened(area.name)
+
+
+def shortened(text: str, most: int = _NAME) -> str:
+    """Text on one line, cut where it would break a heading or a chart."""
+    line = shown(text)
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def sentence(text: str) -> str:
+    """Text as a sentence: a capital first and a full stop last."""
+    line = shown(text).rstrip()
+    if not line:
+        return ""
+    line = line[0].upper() + line[1:]
+    return line if line[-1] in ".!?" else line + "."
+
+
+def listed(parts: Iterable[str]) -> str:
+    """``a, b and c``."""
+    held = list(parts)
+    return held[0] if len(held) == 1 else f"{', '.join(held[:-1])} and {held[-1]}" if held else ""
+
+
+def day(date: str) -> str:
+    """``31 March 2020``."""
+    found = dt.date.fromisoformat(date)
+    return f"{found.day} {found:%B %Y}"
+
+
+def middle(year: int) -> str:
+    """``mid-2023``."""
+    return f"mid-{year}"
+
+
+def measure(text: str) -> str:
+    """A prevalence measure in words."""
+    if text.startswith("period-"):
+        months = text.removeprefix("period-")
+        return "at any time in a month" if months == "1" else f"at any time in {months} months"
+    return _MEASURES.get(text, text)
+
+
+def expected(place: Area, universe: Universe, year: int, need: Value, level: float) -> str:
+    """The synthetic estimate: what would be expected of such a population."""
+    people = say(need)
+    limits = f", {say_percent(level)} interval {people.interval}" if people.interval else ""
+    return (
+        f"{name_of(place)}: given the characteristics of the local population we would expect about {people.number} "
+        f"{shown(universe.words)} to meet the definition of {shown(universe.condition)} in {middle(year)}{limits}."
+    )
+
+
+def recorded(compared: Comparison) -> str:
+    """How many were known, to whom, when."""
+    services = listed(dict.fromkeys(shown(source.service) for source in compared.sources))
+    dates = listed(dict.fromkeys(day(source.reference_date) for source in compared.sources))
+    known = compared.figures["known"]
+    need = say(compared.figures["need"])
+    opening = f"In {middle(compared.year)}, the year compared with the count, the estimate is {need.bare}."
+    if known.estimate is None:
+        said = f"between {say(known).lower} and {say(known).upper} people, a range because small counts are hidden or services overlap,"
+        return f"{opening} {said[0].upper()}{said[1:]} were recorded by {services} on {dates}."
+    people = say(known)
+    number = people.words[0].upper() + people.words[1:]
+    taken = ""
+    if len(compared.counted) == 1 and compared.counted[0] is not None and not known.exact:
+        taken = f" (allowing for what is listed below; {plain(compared.counted[0])} were counted)"
+    whom = "" if compared.apparent else " of them"
+    return f"{opening} {number}{whom} were recorded by {services} on {dates}{taken}."
+
+
+def gap(compared: Comparison) -> str:
+    """The gap, how sure, and what error in the prevalence would do to it; what the numbers known allow is said first."""
+    figures = compared.figures
+    exceeds = figures["p_known_exceeds_need"]
+    chance = f"the chance that numbers known exceed the estimate is {chance_of(exceeds)}"
+    if "W723" in compared.flags:
+        return f"{NO_SUPPORT} {chance[0].upper()}{chance[1:]}."
+    label = "apparent gap" if compared.apparent else "gap"
+    value = figures["gap"]
+    people = say(value)
+    if value.estimate is None:
+        text = f"The {label} lies between {people.lower} and {people.upper} people; {chance}."
+    else:
+        text = f"The {label} is {people.words} people; {chance}."
+    if "W722" in compared.flags:
+        text += f" {CLOSE}"
+    return text + (f" {leverage(compared.leverage)}" if compared.leverage else "")
+
+
+def leverage(times: float) -> str:
+    """What an error of a tenth in the prevalence would do to the gap."""
+    return f"A 10% error in the prevalence would change the gap by {plain(10 * times)}%."
+
+
+def chance_of(exceeds: Value) -> str:
+    """The chance that numbers known exceed the estimate; a range where a count is hidden."""
+    if exceeds.estimate is None and exceeds.lower is not None and exceeds.upper is not None:
+        low, high = say_chance(exceeds.lower), say_chance(exceeds.upper)
+        return low if low == high else f"between {low} and {high}"
+    return say_chance(exceeds.estimate)
+
+
+def target(compared: Comparison, goal: Target) -> str:
+    """Numbers known against the share that should be known."""
+    short = compared.figures["target_shortfall"]
+    opening = f"The target is that {100 * goal.coverage:g}% of them should be known ({shown(goal.source)})."
+    people = say(short)
+    if short.estimate is None:
+        return f"{opening} The shortfall lies between {people.lower} and {people.upper} people."
+    return (
+        f"{opening} The chance that numbers known fall short of it is {say_chance(short.probability)}; the shortfall is "
+        f"{people.words} people, where a negative number means that the target is passed."
+    )
+
+
+def not_comparable(side: Refused) -> str:
+    """Two numbers side by side, and what differs between them."""
+    who = shown(side.source.service) if side.source else side.ledger.known
+    when = f" on {day(side.source.reference_date)}" if side.source else ""
+    known = say(side.known)
+    unit = shown(unit_of(side.source))
+    return (
+        f"{name_of(side.ledger.area)}: {say(side.need).words} people are estimated in {middle(side.year)}; {known.bare} {unit} "
+        f"were recorded by {who}{when}. The two are not comparable, because they differ in {differences(side.ledger)}."
+    )
+
+
+def unit_of(source: KnownSource | None) -> str:
+    """What a count counts: people, episodes or referrals."""
+    return "people" if source is None or source.count_kind.startswith("people") else source.count_kind
+
+
+def differences(ledger: Ledger) -> str:
+    """What differs, and how."""
+    return listed(
+        f"{entry.item} (estimate: {shown(entry.need)}; count: {shown(entry.known)})" for entry in ledger.differences
+    )
+
+
+def no_gap(missing: Sequence[MissingCoreData], refused: Sequence[Refused], used: bool, sources: Sequence[str]) -> str:
+    """Why no gap is stated."""
+    if refused:
+        names = listed(dict.fromkeys(side.ledger.known for side in refused))
+        return f"No gap is stated, because the count to hand ({names}) does not count the same people as the estimate."
+    if used:
+        names = listed(sources)
+        return f"No gap is stated, because the counts that the model names ({names}) have no figure for this place."
+    known = next((record for record in missing if _about_counts(record)), missing[0] if missing else None)
+    if known is not None:
+        item = shown(known.item)
+        return f"No gap is stated, because this is not to hand: {sentence(item)}"
+    return "No gap is stated, because no count of people known to services has been given."
+
+
+def _about_counts(record: MissingCoreData) -> bool:
+    words = f"{record.item} {record.effect}".casefold()
+    return "gap" in words or "known" in words
+
+
+def projection(
+    place: Area, first: tuple[int, Value], last: tuple[int, Value], people: tuple[Value, Value] | None
+) -> str:
+    """What follows for later years, with the condition said first."""
+    then, now = say(last[1]), say(first[1])
+    text = (
+        f"{name_of(place)}: {CONTINUE}, {then.words} would be expected in {middle(last[0])}, against {now.bare} in "
+        f"{middle(first[0])}"
+    )
+    before, after = first[1].estimate, last[1].estimate
+    if before and after is not None:
+        text += f": {change(before, after)}"
+    if people and people[0].estimate and people[1].estimate is not None:
+        text += f"; the population of these ages is projected to be {change(people[0].estimate, people[1].estimate)}"
+    return text + "."
+
+
+def change(before: float, after: float) -> str:
+    """``12% more`` or ``3% fewer``."""
+    percent = plain(abs(after / before - 1) * 100)
+    if percent == "0":
+        return "about the same"
+    return f"{percent}% {'more' if after > before else 'fewer'}"
+
+
+def sureness(need: Value, level: float) -> str:
+    """How wide the interval is beside the estimate."""
+    if not need.estimate or need.lower is None or need.upper is None:
+        return "The width of the interval is not known."
+    below, above = need.lower / need.estimate, need.upper / need.estimate
+    return (
+        f"The true number could be {say_percent(max(0.0, 1 - below))} lower or {say_percent(max(0.0, above - 1))} higher "
+        f"({say_percent(level)} interval)."
+    )
+
+
+def evidence(source: PrevalenceSource) -> str:
+    """Fieldwork, place and risk of bias in one line."""
+    study = source.study
+    parts = []
+    if study.fieldwork:
+        first, last = study.fieldwork
+        parts.append(f"fieldwork {first}" if first == last else f"fieldwork {first} to {last}")
+    if study.sample_size:
+        parts.append(f"{study.sample_size:,} people")
+    overall = source.appraisal.overall
+    parts.append(f"{overall} risk of bias" if overall else "risk of bias not appraised")
+    return ", ".join(parts)
+
+
+def verdict(
+    comparisons: Sequence[tuple[Area, Comparison]], refused: Sequence[Refused], otherwise: str, most: int = 3
+) -> str:
+    """What a report says of one need, in one sentence."""
+    if not comparisons:
+        if refused:
+            return (
+                "Estimated and counted people are listed side by side and are not comparable, because they differ in "
+                f"{listed(dict.fromkeys(entry.item for side in refused for entry in side.ledger.differences))}."
+            )
+        return otherwise
+    against = [(area, found) for area, found in comparisons if "W723" in found.flags]
+    close = [(area, found) for area, found in comparisons if "W722" in found.flags]
+    more = [(area, found) for area, found in comparisons if not {"W722", "W723"} & set(found.flags)]
+    parts = []
+    if more:
+        parts.append(f"More people are estimated to have this need than services know{_likely(more, most)}")
+    if close:
+        parts.append(f"numbers known are close to or above the estimate in {_where(close, most)}")
+    if against:
+        parts.append(f"the estimate does not support a gap in {_where(against, most)}")
+    return sentence("; ".join(parts))
+
+
+def _where(found: Sequence[tuple[Area, Comparison]], most: int) -> str:
+    return f"{len(found)} areas" if len(found) > most else listed(name_of(area) for area, _ in found)
+
+
+def _likely(found: Sequence[tuple[Area, Comparison]], most: int) -> str:
+    chances = [compared.figures["gap"].probability for _, compared in found]
+    if len(found) > most or any(chance is None for chance in chances):
+        return f" in {_where(found, most)}"
+    said = listed(
+        f"{say_chance(chance)} likely in {name_of(area)}" for (area, _), chance in zip(found, chances, strict=True)
+    )
+    return f": {said}"
