@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from hna.answers.answer import Answer, answer
-from hna.answers.plan import Plan, gap_years, people_for, plan
+from hna.answers.plan import Plan, check_codes, gap_years, people_for, plan
 from hna.errors import AxisError, Fault, HnaError, ModelError
 from hna.evidence.known import read_known
 from hna.evidence.shelf import Shelf
@@ -145,6 +145,7 @@ def _answer(model: Model, shelf: Shelf, request: Request, chosen: Plan) -> Answe
     for use in model.known:
         try:
             known.append(read_known(shelf, use.source))
+            faults.extend(check_codes(shelf, known[-1], chosen.areas))
         except HnaError as error:
             faults.extend(error.faults)
     try:

@@ -126,7 +126,8 @@ def figures(
     Returns
     -------
     figures for ``known, gap, coverage, p_known_exceeds_need`` and, with a target, ``target_shortfall``. The gap is need
-    less known and keeps its sign; coverage is known over need, its estimate the median of the draws.
+    less known and keeps its sign; coverage is known over need (of at least one person), its estimate the median of the
+    draws.
     """
     at = [(1 - level) / 2, (1 + level) / 2]
     point = known.point
@@ -137,7 +138,7 @@ def figures(
         of_known = Figure(point, float(np.quantile(known.low, at[0])), float(np.quantile(known.high, at[1])))
     else:
         of_known = Figure(None, float(known.low.min()), float(known.high.max()))
-    safe = np.maximum(need_draws, 1e-9)
+    safe = np.maximum(need_draws, 1.0)
 
     def spread(lowest: Array, highest: Array, estimate: float | None, positive: bool = False) -> Figure:
         lower, upper = float(np.quantile(lowest, at[0])), float(np.quantile(highest, at[1]))
@@ -384,7 +385,7 @@ def _assembled(
     citations = (*need.citations, known.source)
     codes = tuple(sorted(flags))
     net = Estimate(point - middle, drawn - counts, "gap", "people", need.universe, citations, codes)
-    ratio = counts / drawn.clip(min=1e-9)
+    ratio = counts / drawn.clip(min=1.0)
     coverage = Estimate(ratio.median("draw"), ratio, "coverage", "proportion", need.universe, citations, codes)
     target = need.rates.model.target.coverage if need.rates.model.target else None
     return Gap(need, known, people, tuple(ledgers), net, coverage, target)

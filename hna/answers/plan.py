@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from hna.errors import AxisError, Fault
 from hna.evidence.known import Known
-from hna.evidence.population import Population, areas_and_years, read_population, split_sex
+from hna.evidence.population import Population, areas_and_years, read_population, split_sex, years_in_words
 from hna.evidence.shelf import Shelf
-from hna.evidence.source import PopulationSource
+from hna.evidence.source import KnownSource, PopulationSource
 from hna.measure.areas import Area, Gazetteer
 from hna.model.rates import Rates
 
@@ -133,36 +133,25 @@ def _find(held: list[Held], shelf: Shelf, areas: Sequence[str], population: str 
 def _asked_for(held: list[Held], wanted: list[Area], years: Sequence[int]) -> Plan:
     counted: dict[tuple[str, tuple[Area, ...]], tuple[Held, list[int], tuple[Area, ...]]] = {}
     faults = []
-    for year in years:
-        for area in wanted:
+    for area in wanted:
+        absent = []
+        for year in years:
             having = [one for one in held if year in one.years and one.has(area)]
             if not having:
-                has = sorted({known for one in held if one.has(area) for known in one.years})
-                said = (
-                    f"{area} is counted in {_spans(has)}"
-                    if has
-                    else f"{area} is in none of {', '.join(one.record.id for one in held)}"
-                )
-                faults.append(Fault(f"year {year} is not in the population", said, field="year"))
+                absent.append(year)
                 continue
-            best = min(
-                having,
-                key=lambda one: (
-                    one.record.basis == "projection",
-                    -one.years[-1] if one.record.basis != "projection" else 0,
-                ),
-            )
+            best = min(having, key=lambda one: (one.record.basis == "projection", -one.years[-1]))
             counted.setdefault((best.record.id, (area,)), (best, [], (area,)))[1].append(year)
+        if absent:
+            has = sorted({known for one in held if one.has(area) for known in one.years})
+            remedy = f"Ask for {years_in_words(has)}"
+            faults.append(Fault(f"years are in no population of {area}", remedy, field="year", rows=absent))
     if faults:
         raise AxisError(faults)
     merged: dict[tuple[str, tuple[int, ...]], tuple[Held, list[Area]]] = {}
     for one, some, alone in counted.values():
         merged.setdefault((one.record.id, tuple(some)), (one, []))[1].extend(alone)
     return Plan(tuple(wanted), tuple((one, key[1], tuple(areas)) for key, (one, areas) in merged.items()), True)
-
-
-def _spans(years: Sequence[int]) -> str:
-    return f"{years[0]} to {years[-1]}" if len(years) > 1 else str(years[0])
 
 
 def gap_years(
@@ -230,3 +219,34 @@ def _split(shelf: Shelf, persons: Population) -> Population:
     raise AxisError(
         Fault(f"{persons.source.id} counts persons, and the rate is by sex", remedy, field="sex", rows=persons.areas)
     )
+
+
+def check_codes(shelf: Shelf, known: Known, areas: Sequence[Area]) -> list[Fault]:
+    """Faults of area codes in counts: another vintage's code for an area asked for, or a code that no population has.
+
+    Parameters
+    ----------
+    shelf : where the populations are.
+    known : counts.
+    areas : asked for.
+    """
+    faults = []
+    named = {area.name.casefold(): area for area in known.areas.areas}
+    mixed = [
+        f"{area.name}: {area.code} among people, {other.code} among counts"
+        for area in areas
+        if area.code not in known.areas and (other := named.get(area.name.casefold())) is not None
+    ]
+    where = f"data/known/{known.source.id}"
+    if mixed:
+        remedy = "Use counts and people of one vintage of areas"
+        faults.append(
+            Fault("areas have another code than in the population", remedy, where, "area_code", mixed, "W501")
+        )
+    if shelf.own(shelf.folder(KnownSource, known.source.id)):
+        everywhere = [areas_and_years(shelf, name)[0] for name in shelf.folders(PopulationSource)]
+        unknown = [str(area) for area in known.areas.areas if not any(area.code in held for held in everywhere)]
+        if unknown:
+            remedy = "Mend the codes, or add a population that counts these areas"
+            faults.append(Fault("areas are in no population", remedy, where, "area_code", unknown))
+    return faults

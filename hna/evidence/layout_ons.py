@@ -325,9 +325,7 @@ def _tidy(
     grid = grid[axis.labels]
     if grid.isna().to_numpy().any():
         gaps = grid[grid.isna().any(axis=1)]
-        rows_short = [
-            f"{at}: {', '.join(row.index[row.isna()][:3])}" for at, row in gaps.head(6).iterrows()
-        ]
+        rows_short = [f"{at}: {', '.join(row.index[row.isna()][:3])}" for at, row in gaps.head(6).iterrows()]
         raise check.refuse("ages are missing for some areas", "The file is cut short: fetch it again", age, rows_short)
     levels = [len(grid.index.unique(key)) for key in keys]
     if len(grid) != np.prod(levels):

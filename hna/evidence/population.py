@@ -83,7 +83,7 @@ class Population:
         """
         absent = [year for year in years if year not in self.years]
         if absent:
-            remedy = f"It holds {_years_in_words(self.years)}"
+            remedy = f"It holds {years_in_words(self.years)}"
             raise AxisError(Fault(f"years are not in {self.source.id}", remedy, field="year", rows=absent))
         keep = [self.years.index(year) for year in years]
         return replace(self, years=tuple(years), people=self.people[:, keep])
@@ -133,7 +133,8 @@ def _sums(fine: AgeAxis, coarse: AgeAxis) -> bool:
     return all(band.low in starts and band.end in ends for band in coarse.bands)
 
 
-def _years_in_words(years: Sequence[int]) -> str:
+def years_in_words(years: Sequence[int]) -> str:
+    """Runs of years, as ``2020, 2022 to 2043``."""
     runs: list[list[int]] = []
     for year in sorted(years):
         if runs and year == runs[-1][-1] + 1:
@@ -298,8 +299,17 @@ def _complete(
     if len(gone):
         rows = [f"{areas[a]}, {years[y]}, {sexes[s]}, {axis.labels[b]}" for a, y, s, b in gone[:6]]
         rows += [rows[-1]] * (len(gone) - len(rows))
+        codes: dict[str, list[str]] = {}
+        for area in areas:
+            codes.setdefault(area.name, []).append(area.code)
+        twice = [f"{name}: {', '.join(held)}" for name, held in codes.items() if len(held) > 1]
         remedy = "Give every area the same years, sexes and ages; an empty cell is never a zero"
-        raise SourceError(Fault("cells are missing", remedy, file=str(path), field="persons", rows=rows))
+        faults = [Fault("cells are missing", remedy, file=str(path), field="persons", rows=rows)]
+        if twice:
+            remedy = "Give one area one code in all years: two vintages of areas are mixed"
+            what = "areas of one name have several codes, not all in every year"
+            faults.append(Fault(what, remedy, file=str(path), field="area_code", rows=twice, code="W501"))
+        raise SourceError(faults)
 
 
 def _persons_add_up(cube: NDArray[np.float64], areas: list[Area], years: list[int], axis: AgeAxis, path: Path) -> None:
@@ -344,7 +354,7 @@ def split_sex(persons: Population, by_sex: Population) -> Population:
     ratio_years = sorted({shares.years[n] for n in nearest})
     said = (
         f"{persons.source.id} is published for persons: split by sex with each area's sex ratio by age band in "
-        f"{by_sex.source.id} ({_years_in_words(ratio_years)})"
+        f"{by_sex.source.id} ({years_in_words(ratio_years)})"
     )
     return replace(
         persons,

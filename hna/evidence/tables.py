@@ -55,7 +55,6 @@ def read_columns(path: Path, required: Sequence[str], optional: Sequence[str] = 
 def _read_parquet(path: Path) -> pd.DataFrame:
     try:
         table: pd.DataFrame = pq.read_table(path).to_pandas()
-        return table
     except OSError as error:
         raise SourceError(
             Fault(f"cannot be read: {error.strerror or error}", "Check the path", file=str(path))
@@ -63,6 +62,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     except pa.ArrowException:
         remedy = "Write it again: it may be truncated"
         raise SourceError(Fault("the file is not readable as Parquet", remedy, file=str(path))) from None
+    return table
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
