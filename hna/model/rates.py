@@ -3,51 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from hna.errors import AxisError, Fault, ModelError, SourceError
-from hna.evidence.population import areas_and_years, read_population
-from hna.evidence.prevalence import Prevalence, read_prevalence
+from hna.errors import AxisError, Fault, ModelError
 from hna.evidence.shelf import Shelf
-from hna.evidence.source import PopulationSource, PrevalenceSource
-from hna.measure.ages import AgeAxis, AgeBand, common_refinement
+from hna.measure.ages import AgeAxis, AgeBand
 from hna.measure.draws import DEFAULT_DRAWS, check_draws, normal, uniform
 from hna.measure.estimate import Estimate, Universe
 from hna.model.defaults import Defaults, read_defaults
+from hna.model.pool_part import pooled_part
+from hna.model.rates_parts import ENGLAND, Part, group_parts, make_part, one_condition, same_ages
 from hna.model.spec import Model
-from hna.model.strata import Layers, layers_of, split_by
+
+__all__ = ["ENGLAND", "TERMS", "Part", "Rates", "make_rates", "shift_logit"]
 
 Array = NDArray[np.float64]
+_ALL_AGES = AgeAxis((AgeBand(0, None),))
 TERMS = ("study", "staleness", "transport")
-ENGLAND = "E92000001"
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """One source's contribution: its layers, and the errors that no sampling interval holds.
-
-    Parameters
-    ----------
-    layers : rates with sampling error, on the part's own ages.
-    study, transport, staleness : standard deviations on the logit scale (staleness for each year).
-    reasons : where each came from, in words.
-    """
-
-    layers: Layers
-    study: float
-    transport: float
-    staleness: float
-    reasons: dict[str, str]
-
-    @property
-    def source(self) -> PrevalenceSource:
-        """Its record."""
-        return self.layers.table.source
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +41,8 @@ class Rates(Estimate):
     layers : names of the layers, blank for all cases together.
     seed : of every stream.
     defaults : what was assumed.
+    scenarios : the same need resting on each further source alone, where the model asks for an envelope; the rates
+        themselves then rest on the first source named.
     """
 
     model: Model = None  # type: ignore[assignment]
@@ -71,10 +50,11 @@ class Rates(Estimate):
     strata: tuple[str, ...] = ()
     layers: tuple[str, ...] = ("",)
     sexes: tuple[str, ...] = ("persons",)
-    ages: AgeAxis = AgeAxis((AgeBand(0, None),))
+    ages: AgeAxis = _ALL_AGES
     seed: int = 0
     defaults: Defaults = None  # type: ignore[assignment]
     notes: tuple[str, ...] = ()
+    scenarios: tuple[Rates, ...] = ()
 
     @property
     def size(self) -> int:
@@ -83,8 +63,8 @@ class Rates(Estimate):
 
     @property
     def parts(self) -> list[Part]:
-        """Every part."""
-        return [part for group in self.groups for part in group]
+        """Every part; of a pooled one, the studies that it was pooled from."""
+        return [study for group in self.groups for part in group for study in part.members or (part,)]
 
     @property
     def severities(self) -> tuple[str, ...]:
@@ -145,7 +125,7 @@ class Rates(Estimate):
         noise, variance = np.zeros(self.size), 0.0
         name = part.source.id
         if "study" in terms and part.study > 0:
-            noise = noise + part.study * normal(self.seed, f"study:{name}", self.size)
+            noise = noise + part.study * normal(self.seed, f"study:{part.survey}", self.size)
             variance += part.study**2
         middle = part.source.study.mid_fieldwork
         if "staleness" in terms and part.staleness > 0 and middle is not None:
@@ -162,7 +142,8 @@ class Rates(Estimate):
     def _mix(self, alternatives: list[Array], name: str) -> Array:
         points = uniform(self.seed, f"{name}:{self.model.need}", self.size)
         chosen = np.minimum((points * len(alternatives)).astype(int), len(alternatives) - 1)
-        return np.choose(chosen, alternatives)
+        mixed: Array = np.choose(chosen, alternatives)
+        return mixed
 
 
 def shift_logit(rate: Array, noise: Array, variance: float) -> Array:
@@ -223,13 +204,16 @@ def make_rates(model: Model, shelf: Shelf, draws: int = DEFAULT_DRAWS, seed: int
     check_draws(draws)
     if model.local:
         raise ModelError(_not_here("local", "local adjustment"))
-    if model.prevalence.combine in ("random-effects", "envelope"):
-        raise ModelError(_not_here("prevalence.combine", model.prevalence.combine))
+    if model.prevalence.combine == "envelope":
+        return _envelope(model, shelf, draws, seed)
     defaults = read_defaults(shelf)
-    parts = [_part(model, shelf, used.source, used.ages, draws, seed, defaults) for used in model.prevalence.sources]
-    _one_condition(parts)
-    groups = _group(model, parts)
-    groups = [_same_ages(group) for group in groups]
+    parts = [make_part(model, shelf, used, draws, seed, defaults) for used in model.prevalence.sources]
+    if model.prevalence.combine == "random-effects":
+        groups: list[tuple[Part, ...]] = [(pooled_part(model, shelf, parts, draws, seed, defaults),)]
+        parts = list(groups[0][0].members)
+    else:
+        one_condition(parts)
+        groups = [same_ages(group) for group in group_parts(model, parts)]
     axis = AgeAxis(tuple(band for group in groups for band in group[0].layers.ages.bands))
     if axis.span != model.band:
         what = f"the sources cover ages {axis.span.label}, and the model asks for {model.band.label}"
@@ -249,15 +233,16 @@ def make_rates(model: Model, shelf: Shelf, draws: int = DEFAULT_DRAWS, seed: int
         period=first.measure, stands_for=model.denominator.stands_for if model.denominator else None,
     )  # fmt: skip
     blank = xr.DataArray(0.0)
-    notes = tuple(dict.fromkeys(f"{part.source.id}: {note}" for part in parts for note in part.layers.notes))
+    held = [*parts, *(part for group in groups for part in group if part.members)]
+    notes = tuple(dict.fromkeys(f"{part.source.id}: {note}" for part in held for note in part.layers.notes))
     bare = Rates(
         blank, blank.expand_dims(draw=draws), "prevalence", "proportion", universe, (), (), model=model,
         groups=tuple(groups), strata=strata, layers=names, sexes=sexes, ages=axis, seed=seed, defaults=defaults, notes=notes,
     )  # fmt: skip
-    return _labelled(bare, parts)
+    return _labelled(bare, parts, held)
 
 
-def _labelled(bare: Rates, parts: list[Part]) -> Rates:
+def _labelled(bare: Rates, parts: list[Part], held: list[Part]) -> Rates:
     dims = ("severity", "sex", "age")
     coords = {"severity": list(bare.severities), "sex": list(bare.sexes), "age": bare.ages.labels}
     headline = xr.DataArray(bare.mean(), dims=dims, coords=coords)
@@ -266,7 +251,7 @@ def _labelled(bare: Rates, parts: list[Part]) -> Rates:
         headline, drawn = headline.isel(severity=0, drop=True), drawn.isel(severity=0, drop=True)
     citations = {part.source.id: part.source for part in parts}
     splitter = bare.model.prevalence.severity
-    flags = dict.fromkeys(flag for part in parts for flag in part.layers.flags)
+    flags = dict.fromkeys(flag for part in held for flag in part.layers.flags)
     if any("default" in reason for part in parts for reason in part.reasons.values()):
         flags["W131"] = None
     if any(part.source.study.frame == "household" for part in parts):
@@ -307,149 +292,24 @@ def _check_mean(rates: Rates) -> None:
 
 
 def _not_here(field: str, what: str) -> Fault:
-    remedy = "Use combine: single or mixture, and no local step"
-    return Fault(f"{what} cannot be run by this version", remedy, field=field)
+    remedy = "Use hna.model.local with people by the factor, and no local step in the model file"
+    return Fault(f"{what} cannot be run from a model file by this version", remedy, field=field)
 
 
-def _part(model: Model, shelf: Shelf, name: str, ages: str | None, draws: int, seed: int, defaults: Defaults) -> Part:
-    table = read_prevalence(shelf, name)
-    source = table.source
-    if source.measure == "proportion-of-cases":
-        remedy = "Name it under prevalence.severity, and give a prevalence under prevalence.sources"
-        raise ModelError(Fault(f"{name} divides cases; it is no prevalence", remedy, field="prevalence.sources"))
-    _no_unnamed_split(table)
-    wanted = model.band if ages is None else AgeBand.parse(ages)
-    if ages is not None and not wanted.meets(model.band):
-        raise ModelError(
-            Fault(f"{name} is used for ages {ages}, outside the model's {model.ages}", field="prevalence.sources")
-        )
-    if ages is not None:
-        wanted = _overlap(wanted, model.band)
-    judged = model.prevalence.judged
-    span = None if judged is None else (judged.relative[0], judged.relative[1])
-    layers = layers_of(table, wanted, model.sex, draws, seed, defaults.design_effect, span)
-    if model.prevalence.severity:
-        splitter = read_prevalence(shelf, model.prevalence.severity)
-        layers = split_by(layers, splitter, seed, defaults.design_effect, span)
-    if model.prevalence.ages == "graduate":
-        layers = _graduated(layers, shelf)
-    errors = model.prevalence.errors
-    risk = source.appraisal.overall
-    if errors.study is not None:
-        study, why = errors.study, errors.because or ""
-    elif risk is not None:
-        study, why = defaults.study[risk], f"default for {risk} risk of bias"
-    else:
-        study, why = defaults.study["high"], "default for a study that was not appraised"
-    reasons = {"study": why}
-    transport = defaults.transport if errors.transport is None else errors.transport
-    staleness = defaults.staleness if errors.staleness is None else errors.staleness
-    reasons["transport"] = "default" if errors.transport is None else errors.because or ""
-    reasons["staleness"] = "default" if errors.staleness is None else errors.because or ""
-    return Part(layers, study, transport, staleness, reasons)
-
-
-def _no_unnamed_split(table: Prevalence) -> None:
-    if table.split_by:
-        remedy = "Use a source for all groups together, or a local adjustment that names the factor"
-        raise SourceError(Fault(f"{table.source.id} has rates by {', '.join(table.split_by)}", remedy))
-
-
-def _overlap(a: AgeBand, b: AgeBand) -> AgeBand:
-    end = min(a.end, b.end)
-    return AgeBand(max(a.low, b.low), None if np.isinf(end) else int(end) - 1)
-
-
-def _graduated(layers: Layers, shelf: Shelf) -> Layers:
-    """Rates by single year of age, keeping each band's rate over England's population."""
-    from hna.measure.graduate import graduate_rates
-
-    reference = _england(shelf)
-    single = reference.ages.within(layers.ages.span)
-    sexes = layers.sexes
-    people = reference.on(sexes, single).people[0, -1]
-    mean, drawn = (
-        np.empty((*layers.mean.shape[:-1], len(single.bands), *extra)) for extra in ((), (layers.draws.shape[-1],))
+def _envelope(model: Model, shelf: Shelf, draws: int, seed: int) -> Rates:
+    """Each source alone, a whole run: never averaged. The first named is the one returned; it carries the others."""
+    alone = model.alone()
+    if len(alone) < 2:
+        remedy = "Use combine: single"
+        raise ModelError(Fault("an envelope needs two sources or more", remedy, field="prevalence.combine"))
+    first, *others = [make_rates(one, shelf, draws, seed) for one in alone]
+    names = [one.prevalence.sources[0].source for one in alone]
+    said = f"each source is run alone and none averaged; these figures rest on {names[0]}, beside " + ", ".join(
+        names[1:]
     )
-    for x in range(len(sexes)):
-        mean[:, x] = graduate_rates(layers.mean[:, x], layers.ages, people[x], single)
-        smooth = graduate_rates(np.moveaxis(layers.draws[:, x], -1, 1), layers.ages, people[x], single)
-        drawn[:, x] = np.clip(np.moveaxis(smooth, 1, -1), 1e-15, 1 - 1e-15)
-    where = layers.ages.index_of(single)
-    note = f"rates graduated by single year of age (PCHIP), each band's rate kept over England in {reference.source.id}"
-    return Layers(
-        layers.table, layers.names, sexes, single, mean, drawn, layers.strata,
-        None if layers.share_mean is None else layers.share_mean[..., where],
-        None if layers.shares is None else layers.shares[:, :, where],
-        (*layers.notes, note), layers.flags,
+    flags = dict.fromkeys(flag for one in (first, *others) for flag in one.flags)
+    citations = {source.id: source for one in (first, *others) for source in one.citations}
+    return replace(
+        first, model=model, scenarios=tuple(others), notes=(*first.notes, said),
+        flags=tuple(sorted({*flags, "W301"})), citations=tuple(citations.values()),
     )  # fmt: skip
-
-
-def _england(shelf: Shelf):  # type: ignore[no-untyped-def]
-    for record in shelf.records(PopulationSource):
-        gazetteer, _ = areas_and_years(shelf, record.id)
-        if record.basis == "estimate" and any(area.code == ENGLAND for area in gazetteer.areas):
-            found = read_population(shelf, record.id, [ENGLAND])
-            if found.ages.widest == 1:
-                return found
-    remedy = "Use ages: step, or put a mid-year estimate for England by single year on the shelf"
-    raise ModelError(Fault("rates cannot be graduated without a reference population", remedy, field="prevalence.ages"))
-
-
-def _one_condition(parts: list[Part]) -> None:
-    for field in ("condition", "measure"):
-        held = {part.source.id: getattr(part.source, field) for part in parts}
-        if len(set(held.values())) > 1:
-            rows = [f"{name}: {value}" for name, value in held.items()]
-            code = "R171" if field == "measure" else ""
-            remedy = "Put each in a model of its own: different things are not combined"
-            raise ModelError(
-                Fault(
-                    f"the sources have different values of {field}",
-                    remedy,
-                    field="prevalence.sources",
-                    rows=rows,
-                    code=code,
-                )
-            )
-
-
-def _group(model: Model, parts: list[Part]) -> list[list[Part]]:
-    """Parts stacked by age under `single`; alternatives under `mixture`."""
-    if model.prevalence.combine == "mixture":
-        if len(parts) < 2:
-            raise ModelError(
-                Fault("a mixture needs two sources or more", "Use combine: single", field="prevalence.combine")
-            )
-        return [parts]
-    ordered = sorted(parts, key=lambda part: part.layers.ages.span.low)
-    for before, after in zip(ordered, ordered[1:], strict=False):
-        a, b = before.layers.ages.span, after.layers.ages.span
-        if a.end != b.low:
-            what = f"{before.source.id} ({a.label}) and {after.source.id} ({b.label}) {'overlap' if a.end > b.low else 'leave a gap'} in age"
-            remedy = "Say which ages to take from each ({source: …, ages: …}), or use combine: mixture"
-            raise ModelError(Fault(what, remedy, field="prevalence.sources"))
-    return [[part] for part in ordered]
-
-
-def _same_ages(group: list[Part]) -> tuple[Part, ...]:
-    if len(group) == 1:
-        return (group[0],)
-    axis = common_refinement([part.layers.ages for part in group])
-    sexes = max((part.layers.sexes for part in group), key=len)
-    even = []
-    for part in group:
-        old = part.layers
-        where = old.ages.index_of(axis)
-        times = len(sexes) // len(old.sexes)
-
-        def spread(values: Array | None, at: NDArray[np.intp] = where, n: int = times) -> Array | None:
-            return None if values is None else np.repeat(values, n, axis=1)[:, :, at]
-
-        layers = Layers(
-            old.table, old.names, sexes, axis, np.repeat(old.mean, times, axis=1)[:, :, where],
-            np.repeat(old.draws, times, axis=1)[:, :, where], old.strata, spread(old.share_mean), spread(old.shares),
-            old.notes, old.flags,
-        )  # fmt: skip
-        even.append(Part(layers, part.study, part.transport, part.staleness, part.reasons))
-    return tuple(even)

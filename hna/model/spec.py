@@ -67,6 +67,15 @@ class UsedSource(Record):
     """Identifier on the shelf."""
     ages: Ages | None = None
     """Ages taken from it; null: all that it has."""
+    study: Id | None = None
+    """Name of the survey, where several tables come from one: they then share its study error. Null: its own."""
+
+
+class Pooling(Record):
+    """What several studies need to be pooled."""
+
+    same_definition: str
+    """Why the sources' case definitions are of one class, though not in the same words."""
 
 
 def _used(value: object) -> object:
@@ -80,6 +89,8 @@ class Prevalence(Record):
     """Sources on the shelf; several under `single` must cover different ages."""
     combine: Literal["single", "mixture", "random-effects", "envelope"] = "single"
     """single: one source an age; mixture: two or more, weighted equally; random-effects: pooled; envelope: each alone."""
+    pool: Pooling | None = None
+    """Under random-effects: why sources that describe cases differently are of one class."""
     errors: ErrorTerms = ErrorTerms()
     """Errors beyond sampling."""
     ages: Literal["step", "graduate"] = "step"
@@ -275,7 +286,17 @@ class Model(Record):
     def with_sources(self, *sources: str) -> Model:
         """The same model resting on other sources: a study switch."""
         prevalence = self.prevalence.model_dump() | {"sources": list(sources)}
+        if len(sources) == 1:
+            prevalence["combine"] = "single"
         return Model.model_validate(self.model_dump() | {"prevalence": prevalence})
+
+    def alone(self) -> list[Model]:
+        """The same model resting on each of its sources alone: the scenarios of an envelope, in the order named."""
+        prevalence = self.prevalence.model_dump() | {"combine": "single"}
+        return [
+            Model.model_validate(self.model_dump() | {"prevalence": prevalence | {"sources": [used.model_dump()]}})
+            for used in self.prevalence.sources
+        ]
 
 
 def read_model(path: Path) -> Model:

@@ -1,0 +1,283 @@
+"""Several studies of one thing become one rate: who may be pooled, how, and what a new setting should expect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
+
+from hna.errors import Fault, ModelError
+from hna.evidence.source import PrevalenceSource
+from hna.measure.ages import AgeBand
+from hna.model.fit_sampler import Diagnostics, quietly, sample_model
+from hna.model.meta import Meta, checked, random_effects
+from hna.model.pool_grid import Posterior, solve
+from hna.model.pool_standards import PoolStandards
+
+Array = NDArray[np.float64]
+
+FEW = 5
+"""Studies from which the classical prediction interval has degrees of freedom enough to be read beside the Bayesian."""
+NOT_STUDIES = ("consensus", "model", "review")
+_FIELD = "prevalence.sources"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """The pooled rate without one study, and how far that study is from it.
+
+    Parameters
+    ----------
+    study : what was left out.
+    mean, lower, upper : of the others, on the logit scale, 95 %.
+    conflict : ``|y − m|/√(v + s²)``, with m and s² of a new setting as the others predict it.
+    """
+
+    study: str
+    mean: float
+    lower: float
+    upper: float
+    conflict: float
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """Studies of one cell, combined.
+
+    Parameters
+    ----------
+    names : of the studies.
+    estimates, variances : shape (study,), logit scale.
+    rung : single, mixture or random effects: what the number of studies can bear.
+    meta : closed form; None for fewer than three studies.
+    posterior : exact posterior; None for fewer than three studies.
+    left_out : the table of leaving one out; empty for one study.
+    flags : W331 where a study is in tension with the others.
+    vacuous : whether the classical prediction interval says nothing.
+    """
+
+    names: tuple[str, ...]
+    estimates: Array
+    variances: Array
+    rung: str
+    meta: Meta | None
+    posterior: Posterior | None
+    left_out: tuple[LeftOut, ...]
+    flags: tuple[str, ...]
+    vacuous: bool
+
+    @property
+    def rate(self) -> float:
+        """The pooled rate, as a proportion: of the mean on the logit scale."""
+        if self.meta is None:
+            raise ModelError(Fault(_no_mean(self.names), "Use combine: mixture or envelope", field=_FIELD, code="R302"))
+        return float(expit(self.meta.mean))
+
+    @property
+    def words(self) -> str:
+        """One sentence for the report."""
+        if self.meta is None or self.posterior is None:
+            return f"{len(self.names)} studies: no pooled interval; {self.rung}"
+        low, high = expit(self.posterior.quantile([0.025, 0.975], new=True))
+        mean_low, mean_high = expit(np.array(self.meta.interval()))
+        tau = np.sqrt(self.meta.tau2)
+        said = (
+            f"{len(self.names)} studies pooled on the logit scale (REML, modified Knapp–Hartung): mean "
+            f"{self.rate:.3%} ({mean_low:.3%} to {mean_high:.3%}), between-study SD {tau:.2f}, I² {self.meta.i_squared:.0%}; "
+            f"a new setting {low:.3%} to {high:.3%} (half-normal prior of scale {self.posterior.scale:g}), which is what "
+            "is carried to a place"
+        )
+        if self.vacuous:
+            p, q = expit(np.array(self.meta.prediction()))
+            said += f"; the classical prediction interval, {p:.2%} to {q:.1%}, says nothing with so few studies"
+        return said
+
+    @property
+    def extremes(self) -> str:
+        """The lowest and highest rate with one study left out, in words."""
+        low = min(self.left_out, key=lambda row: row.mean)
+        high = max(self.left_out, key=lambda row: row.mean)
+        return (
+            f"leaving one study out moves the pooled rate from {expit(low.mean):.3%} (without {low.study}) to "
+            f"{expit(high.mean):.3%} (without {high.study})"
+        )
+
+
+def gate(sources: Sequence[PrevalenceSource], spans: Sequence[AgeBand], same: str | None = None) -> tuple[Fault, ...]:
+    """Why sources may not be pooled: every difference, or nothing.
+
+    Poolable means the same condition, measure and period, a case definition of one class, ages that overlap, and a
+    study that was appraised and counted people itself. A review, model or consensus is no study.
+
+    Parameters
+    ----------
+    sources : records.
+    spans : ages used of each.
+    same : why different case definitions are of one class; None if nobody said so.
+
+    Returns
+    -------
+    faults with codes R301 (what differs), R303 (not a study, or one study twice) and R304 (not appraised); and R171
+    where a lifetime prevalence stands beside another.
+    """
+    faults = []
+    for field, words in (("condition", "conditions"), ("measure", "measures")):
+        held = {source.id: str(getattr(source, field)) for source in sources}
+        if len(set(held.values())) > 1:
+            remedy = "Different things are not averaged: put each in a model of its own, or run each alone (envelope)"
+            faults.append(_differs(words, held, remedy, "R301"))
+            if field == "measure" and "lifetime" in held.values():
+                remedy = "No transform turns a lifetime prevalence into people who have the need now"
+                faults.append(_differs(words, held, remedy, "R171"))
+    definitions = {source.id: " ".join(source.case_definition.split()) for source in sources}
+    if len(set(definitions.values())) > 1 and not same:
+        remedy = (
+            "Say under prevalence.pool.same_definition why they are one class, bridge them by a crosswalk from matched "
+            "pairs, or run each alone (envelope)"
+        )
+        faults.append(_differs("case definitions", definitions, remedy, "R301"))
+    low, end = max(span.low for span in spans), min(span.end for span in spans)
+    if low >= end:
+        ages = {source.id: span.label for source, span in zip(sources, spans, strict=True)}
+        faults.append(_differs("ages that do not overlap", ages, "Use combine: single for ages that follow", "R301"))
+    for source in sources:
+        if source.study.design in NOT_STUDIES:
+            what = f"{source.id} is a {source.study.design}, no study of its own"
+            faults.append(Fault(what, "Pool the studies it rests on, or use it alone", field=_FIELD, code="R303"))
+        if source.appraisal.overall is None:
+            remedy = "Appraise it first: its risk of bias sets how much it can weigh"
+            faults.append(Fault(f"{source.id} was not appraised", remedy, field=_FIELD, code="R304"))
+    return tuple(faults)
+
+
+def _differs(words: str, held: Mapping[str, str], remedy: str, code: str) -> Fault:
+    rows = [f"{name}: {value}" for name, value in held.items()]
+    return Fault(f"the sources have different {words}", remedy, field=_FIELD, rows=rows, code=code)
+
+
+def conflict(first: tuple[float, float], second: tuple[float, float]) -> float:
+    """How far two normal statements are apart: ``c = |m₁ − m₂|/√(s₁² + s₂²)``.
+
+    Parameters
+    ----------
+    first, second : mean and standard deviation, logit scale.
+    """
+    apart = float(np.hypot(first[1], second[1]))
+    return abs(first[0] - second[0]) / apart if apart > 0 else float(np.inf if first[0] != second[0] else 0.0)
+
+
+def leave_one_out(names: Sequence[str], estimates: ArrayLike, variances: ArrayLike) -> tuple[LeftOut, ...]:
+    """The pooled mean without each study in turn, and each study's conflict with the rest.
+
+    What the rest say of a new setting is normal with mean μ and variance ``τ² + error²`` (τ² by REML): a study among
+    widely differing ones is in conflict only beyond that spread.
+
+    Parameters
+    ----------
+    names : of the studies.
+    estimates, variances : shape (study,), logit scale; two or more.
+    """
+    y, v = checked(estimates, variances)
+    rows = []
+    for n, name in enumerate(names):
+        rest = np.arange(len(y)) != n
+        found = random_effects(y[rest], v[rest], "reml", "modified" if rest.sum() > 2 else "none")
+        new = float(np.sqrt(found.tau2 + found.error**2))
+        lower, upper = found.interval()
+        rows.append(
+            LeftOut(name, found.mean, lower, upper, conflict((float(y[n]), float(v[n]) ** 0.5), (found.mean, new)))
+        )
+    return tuple(rows)
+
+
+def pool(names: Sequence[str], estimates: ArrayLike, variances: ArrayLike, standards: PoolStandards) -> Pooled:
+    """Studies of one cell, by the rung of the ladder that their number can bear.
+
+    One study stands alone. Two have no pooled interval, since Knapp–Hartung would have one degree of freedom: they are
+    mixed with equal weight, and shown each alone. Three or more are pooled by random effects (REML, modified
+    Knapp–Hartung); what is carried to a place is the Bayesian prediction for a new setting, with τ half-normal, since
+    the classical one with t(k − 2) is often vacuous.
+
+    Parameters
+    ----------
+    names : of the studies.
+    estimates, variances : shape (study,), logit scale.
+    standards : priors and thresholds.
+
+    Raises
+    ------
+    ModelError
+        R332 if a study conflicts with the others too much to be weighted by precision.
+
+    References
+    ----------
+    Friede T, Rover C, Wandel S, Neuenschwander B. Res Synth Methods 2017;8:79-91 (few studies). doi 10.1002/jrsm.1217.
+    """
+    y, v = checked(estimates, variances)
+    labels = tuple(names)
+    if len(labels) != len(y):
+        raise ModelError(f"{len(labels)} names are given for {len(y)} studies")
+    if len(y) == 1:
+        return Pooled(labels, y, v, "single", None, None, (), (), vacuous=False)
+    table = leave_one_out(labels, y, v)
+    far = [row for row in table if row.conflict > standards.refuse]
+    if far:
+        rows = [f"{row.study}: {row.conflict:.1f} standard deviations from the others" for row in far]
+        remedy = "Use combine: mixture or envelope, and say what differs; precision cannot settle a conflict"
+        raise ModelError(Fault("the studies conflict", remedy, field=_FIELD, rows=rows, code="R332"))
+    flags = ("W331",) if any(row.conflict > standards.warn for row in table) else ()
+    if len(y) == 2:
+        return Pooled(labels, y, v, "mixture and envelope", None, None, table, flags, vacuous=False)
+    meta = random_effects(y, v, "reml", "modified")
+    low, high = meta.prediction()
+    vacuous = bool(high - low > np.log(standards.vacuous))
+    return Pooled(labels, y, v, "random effects", meta, solve(y, v, standards.scale), table, flags, vacuous)
+
+
+def _no_mean(names: Sequence[str]) -> str:
+    return f"{len(names)} studies have no pooled mean" if len(names) > 1 else "one study has no pooled mean"
+
+
+def sample(
+    estimates: ArrayLike,
+    variances: ArrayLike,
+    scale: float,
+    *,
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    seed: int = 0,
+    sampler: str = "nutpie",
+) -> tuple[Mapping[str, Array], Diagnostics]:
+    """The same normal–normal model by Markov chain Monte Carlo, for comparison with the exact grid.
+
+    Studies' own values are integrated out: ``y ~ N(μ, √(v + τ²))``, μ flat, ``τ ~ HalfNormal(scale)``; ``new`` is
+    ``μ + τ·z`` with ``z ~ N(0, 1)``.
+
+    Parameters
+    ----------
+    estimates, variances : shape (study,).
+    scale : of the prior of τ.
+    draws, tune, chains, seed : of the sampler.
+    sampler : nutpie, or pymc.
+
+    Returns
+    -------
+    arrays of shape (draw,) named ``mu, tau, new``, chains one after another; and the sampler's diagnostics.
+    """
+    with quietly():
+        import arviz as az
+        import pymc as pm
+
+    y, v = checked(estimates, variances)
+    with pm.Model() as model:
+        mu = pm.Flat("mu", initval=float(np.average(y, weights=1 / v)))
+        tau = pm.HalfNormal("tau", sigma=scale)
+        pm.Normal("y", mu=mu, sigma=pm.math.sqrt(v + tau**2), observed=y)
+        score = pm.Normal("score", 0.0, 1.0)
+        pm.Deterministic("new", mu + tau * score)
+    names = ("mu", "tau", "new")
+    return sample_model(pm, az, model, names, draws=draws, tune=tune, chains=chains, seed=seed, sampler=sampler)

@@ -1,0 +1,172 @@
+"""Random effects in a model file: the studies of every cell pooled, as one part of the rate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logit
+
+from hna.errors import AxisError, Fault, ModelError
+from hna.evidence.shelf import Shelf
+from hna.evidence.source import PrevalenceSource
+from hna.measure.ages import common_refinement
+from hna.measure.draws import normal, uniform
+from hna.model.defaults import Defaults
+from hna.model.distribution import Sampling, sampling_of
+from hna.model.pool import Pooled, gate, pool
+from hna.model.pool_grid import mean_kept
+from hna.model.pool_standards import PoolStandards, read_pool_standards
+from hna.model.rates_parts import Part
+from hna.model.spec import Model
+from hna.model.strata import Layers
+
+Array = NDArray[np.float64]
+
+_FIELD = "prevalence.sources"
+_TOLD = 4
+
+
+def pooled_part(model: Model, shelf: Shelf, parts: list[Part], draws: int, seed: int, defaults: Defaults) -> Part:
+    """The studies of a model pooled by random effects, as a part whose draws are those of a new setting.
+
+    In every cell of age and sex each study is an estimate on the logit scale with variance ``1/(n·p·(1 − p)) + σ²``: its
+    sampling variance and the square of its study error, so that a study at higher risk of bias weighs less. The
+    headline is the pooled rate; the draws are those of a new setting, moved so that their mean is the headline. One
+    stream for τ, one for the mean and one for the setting serve every cell, area and year. The spread between
+    settings takes the place of the transport error.
+
+    Parameters
+    ----------
+    parts : one a source, as `make_part` gives them.
+
+    Returns
+    -------
+    Part whose members are the studies.
+
+    Raises
+    ------
+    ModelError
+        R301 to R304 from the gate; R302 for fewer than three studies; R303 for two tables of one survey; R311 if a
+        transport error is stated as well; R332 if the studies conflict.
+
+    References
+    ----------
+    Turner RM, Spiegelhalter DJ, Smith GCS, Thompson SG. Bias modelling in evidence synthesis. J R Stat Soc A
+    2009;172:21-47. doi 10.1111/j.1467-985X.2008.00547.x.
+    """
+    _check(model, parts)
+    axis = common_refinement([part.layers.ages for part in parts])
+    sexes = parts[0].layers.sexes
+    standards = read_pool_standards(shelf)
+    judged = model.prevalence.judged
+    span = None if judged is None else (judged.relative[0], judged.relative[1])
+    tables = [sampling_of(part.layers.table, defaults.design_effect, span) for part in parts]
+    names = [part.source.id for part in parts]
+    key = f"pool:{model.need}"
+    streams = uniform(seed, f"{key}:tau", draws), normal(seed, f"{key}:mean", draws), normal(seed, key, draws)
+    mean = np.empty((1, len(sexes), len(axis.bands)))
+    drawn = np.empty((*mean.shape, draws))
+    made: dict[tuple[int, ...], tuple[Pooled, float, Array]] = {}
+    told: dict[str, None] = {}
+    flags: dict[str, None] = {}
+    for x, sex in enumerate(sexes):
+        rows = [part.layers.table.rows("", sex)[part.layers.table.axis("", sex).index_of(axis)] for part in parts]
+        for a in range(len(axis.bands)):
+            cell = tuple(int(held[a]) for held in rows)
+            if cell not in made:
+                made[cell] = _solved(names, tables, cell, parts, streams, standards)
+                found = made[cell][0]
+                where = f"{sex} {axis.labels[a]}: " if len(sexes) * len(axis.bands) > 1 else ""
+                told |= dict.fromkeys((f"{where}{found.words}", f"{where}{found.extremes}"))
+                flags |= dict.fromkeys(found.flags)
+            _, mean[0, x, a], drawn[0, x, a] = made[cell]
+    notes = [*told][: 2 * _TOLD]
+    if len(told) > len(notes):
+        notes.append(f"{(len(told) - len(notes)) // 2} more cells pooled in the same way")
+    source = _source(model, parts)
+    layers = Layers(
+        replace(parts[0].layers.table, source=source), ("",), sexes, axis, mean, drawn, notes=tuple(notes),
+        flags=tuple(sorted(flags)),
+    )  # fmt: skip
+    why = {
+        "study": "in the variance of each study before pooling",
+        "transport": "the spread between studies takes its place",
+        "staleness": parts[0].reasons["staleness"],
+    }
+    members = tuple(
+        replace(part, transport=0.0, reasons=part.reasons | why | {"study": part.reasons["study"]}) for part in parts
+    )
+    return Part(layers, 0.0, 0.0, parts[0].staleness, why, key, members)
+
+
+def _check(model: Model, parts: list[Part]) -> None:
+    said = model.prevalence.pool
+    spans = [part.layers.ages.span for part in parts]
+    faults = list(gate([part.source for part in parts], spans, said.same_definition if said else None))
+    if model.prevalence.errors.transport:
+        what = "the spread between studies already carries the difference between places"
+        remedy = "Leave out prevalence.errors.transport, or use combine: single or mixture"
+        faults.append(Fault(what, remedy, field="prevalence.errors.transport", code="R311"))
+    surveys = [part.survey for part in parts]
+    twice = sorted({name for name in surveys if surveys.count(name) > 1})
+    if twice:
+        faults.append(Fault("one survey is pooled twice", "Use one table of it", field=_FIELD, rows=twice, code="R303"))
+    if len(parts) < 3:
+        remedy = "Use combine: single for one study, mixture or envelope for two"
+        what = f"random effects of {len(parts)} {'study' if len(parts) == 1 else 'studies'}: Knapp–Hartung needs three"
+        faults.append(Fault(what, remedy, field="prevalence.combine", code="R302"))
+    if any(part.layers.strata or part.layers.names != ("",) for part in parts):
+        faults.append(Fault("studies divided by severity cannot be pooled", "Pool all cases together", field=_FIELD))
+    if model.prevalence.ages == "graduate":
+        faults.append(Fault("graduated rates cannot be pooled", "Use ages: step", field="prevalence.ages"))
+    if len({part.layers.sexes for part in parts}) > 1:
+        rows = [f"{part.source.id}: {', '.join(part.layers.sexes)}" for part in parts]
+        remedy = "A rate for persons is no study of each sex: use sources that divide alike"
+        faults.append(
+            Fault("the sources divide people differently by sex", remedy, field=_FIELD, rows=rows, code="R301")
+        )
+    if faults:
+        raise ModelError(faults)
+    if len(set(spans)) > 1:
+        rows = [f"{part.source.id}: {span.label}" for part, span in zip(parts, spans, strict=True)]
+        remedy = "Say which ages to take from each ({source: …, ages: …}); a study says nothing outside its ages"
+        raise AxisError(Fault("the studies cover different ages", remedy, field=_FIELD, rows=rows, code="R201"))
+
+
+def _solved(
+    names: list[str],
+    tables: list[Sampling],
+    cell: tuple[int, ...],
+    parts: list[Part],
+    streams: tuple[Array, Array, Array],
+    standards: PoolStandards,
+) -> tuple[Pooled, float, Array]:
+    y = np.array([logit(table.mean[row]) for table, row in zip(tables, cell, strict=True)])
+    v = np.array(
+        [logit_variance(table, row) + part.study**2 for table, row, part in zip(tables, cell, parts, strict=True)]
+    )
+    found = pool(names, y, v, standards)
+    if found.posterior is None:
+        raise ModelError("fewer than three studies were pooled")
+    rate = found.rate
+    return found, rate, mean_kept(found.posterior.draw(*streams), rate)
+
+
+def logit_variance(table: Sampling, row: int) -> float:
+    """Sampling variance of a row on the logit scale: ``1/(n·p·(1 − p))``, or the mean of both sides' squares."""
+    p, size = float(table.mean[row]), float(table.effective[row])
+    if np.isfinite(size):
+        return 1 / (size * p * (1 - p))
+    return float((table.low[row] ** 2 + table.high[row] ** 2) / 2) if np.isnan(size) else 1e-12
+
+
+def _source(model: Model, parts: list[Part]) -> PrevalenceSource:
+    """A record for the pooled rate: its studies' fieldwork, and no citation of its own beyond theirs."""
+    works = [part.source.study.fieldwork for part in parts if part.source.study.fieldwork]
+    middle = [round(float(np.mean([work[n] for work in works]))) for n in (0, 1)] if works else None
+    first = parts[0].source
+    return first.model_copy(
+        update={"id": f"pool-{model.need}", "study": first.study.model_copy(update={"fieldwork": middle})}
+    )

@@ -1,0 +1,209 @@
+"""One source of a model as a part of its rate: read, cut to the model's ages, and given its errors beyond sampling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hna.errors import Fault, ModelError, SourceError
+from hna.evidence.population import areas_and_years, read_population
+from hna.evidence.prevalence import Prevalence, read_prevalence
+from hna.evidence.shelf import Shelf
+from hna.evidence.source import PopulationSource, PrevalenceSource
+from hna.measure.ages import AgeBand, common_refinement
+from hna.model.defaults import Defaults
+from hna.model.spec import Model, UsedSource
+from hna.model.strata import Layers, layers_of, split_by
+
+Array = NDArray[np.float64]
+ENGLAND = "E92000001"
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One source's contribution: its layers, and the errors that no sampling interval holds.
+
+    Parameters
+    ----------
+    layers : rates with sampling error, on the part's own ages.
+    study, transport, staleness : standard deviations on the logit scale (staleness for each year).
+    reasons : where each came from, in words.
+    study_name : of the survey whose error this is, where several tables come from one; blank: the source's own.
+    members : the studies that this part was pooled from; empty for one source.
+    """
+
+    layers: Layers
+    study: float
+    transport: float
+    staleness: float
+    reasons: dict[str, str]
+    study_name: str = ""
+    members: tuple[Part, ...] = ()
+
+    @property
+    def survey(self) -> str:
+        """Key of the study error: tables of one survey share it."""
+        return self.study_name or self.source.id
+
+    @property
+    def source(self) -> PrevalenceSource:
+        """Its record."""
+        return self.layers.table.source
+
+
+def make_part(model: Model, shelf: Shelf, used: UsedSource, draws: int, seed: int, defaults: Defaults) -> Part:
+    """One source of a model, on the model's ages and sex, with its errors beyond sampling.
+
+    Raises
+    ------
+    ModelError, SourceError, AxisError
+        If the source is no prevalence, is split by a factor that nothing names, or lacks the ages asked for.
+    """
+    name, ages = used.source, used.ages
+    table = read_prevalence(shelf, name)
+    source = table.source
+    if source.measure == "proportion-of-cases":
+        remedy = "Name it under prevalence.severity, and give a prevalence under prevalence.sources"
+        raise ModelError(Fault(f"{name} divides cases; it is no prevalence", remedy, field="prevalence.sources"))
+    _no_unnamed_split(table)
+    wanted = model.band if ages is None else AgeBand.parse(ages)
+    if ages is not None and not wanted.meets(model.band):
+        raise ModelError(
+            Fault(f"{name} is used for ages {ages}, outside the model's {model.ages}", field="prevalence.sources")
+        )
+    if ages is not None:
+        wanted = _overlap(wanted, model.band)
+    judged = model.prevalence.judged
+    span = None if judged is None else (judged.relative[0], judged.relative[1])
+    layers = layers_of(table, wanted, model.sex, draws, seed, defaults.design_effect, span)
+    if model.prevalence.severity:
+        splitter = read_prevalence(shelf, model.prevalence.severity)
+        layers = split_by(layers, splitter, seed, defaults.design_effect, span)
+    if model.prevalence.ages == "graduate":
+        layers = _graduated(layers, shelf)
+    errors = model.prevalence.errors
+    risk = source.appraisal.overall
+    if errors.study is not None:
+        study, why = errors.study, errors.because or ""
+    elif risk is not None:
+        study, why = defaults.study[risk], f"default for {risk} risk of bias"
+    else:
+        study, why = defaults.study["high"], "default for a study that was not appraised"
+    reasons = {"study": why}
+    transport = defaults.transport if errors.transport is None else errors.transport
+    staleness = defaults.staleness if errors.staleness is None else errors.staleness
+    reasons["transport"] = "default" if errors.transport is None else errors.because or ""
+    reasons["staleness"] = "default" if errors.staleness is None else errors.because or ""
+    return Part(layers, study, transport, staleness, reasons, used.study or "")
+
+
+def _no_unnamed_split(table: Prevalence) -> None:
+    if table.split_by:
+        remedy = "Use a source for all groups together, or a local adjustment that names the factor"
+        raise SourceError(Fault(f"{table.source.id} has rates by {', '.join(table.split_by)}", remedy))
+
+
+def _overlap(a: AgeBand, b: AgeBand) -> AgeBand:
+    end = min(a.end, b.end)
+    return AgeBand(max(a.low, b.low), None if np.isinf(end) else int(end) - 1)
+
+
+def _graduated(layers: Layers, shelf: Shelf) -> Layers:
+    """Rates by single year of age, keeping each band's rate over England's population."""
+    from hna.measure.graduate import graduate_rates
+
+    reference = _england(shelf)
+    single = reference.ages.within(layers.ages.span)
+    sexes = layers.sexes
+    people = reference.on(sexes, single).people[0, -1]
+    mean, drawn = (
+        np.empty((*layers.mean.shape[:-1], len(single.bands), *extra)) for extra in ((), (layers.draws.shape[-1],))
+    )
+    for x in range(len(sexes)):
+        mean[:, x] = graduate_rates(layers.mean[:, x], layers.ages, people[x], single)
+        smooth = graduate_rates(np.moveaxis(layers.draws[:, x], -1, 1), layers.ages, people[x], single)
+        drawn[:, x] = np.clip(np.moveaxis(smooth, 1, -1), 1e-15, 1 - 1e-15)
+    where = layers.ages.index_of(single)
+    note = f"rates graduated by single year of age (PCHIP), each band's rate kept over England in {reference.source.id}"
+    return Layers(
+        layers.table, layers.names, sexes, single, mean, drawn, layers.strata,
+        None if layers.share_mean is None else layers.share_mean[..., where],
+        None if layers.shares is None else layers.shares[:, :, where],
+        (*layers.notes, note), layers.flags,
+    )  # fmt: skip
+
+
+def _england(shelf: Shelf):  # type: ignore[no-untyped-def]
+    for record in shelf.records(PopulationSource):
+        gazetteer, _ = areas_and_years(shelf, record.id)
+        if record.basis == "estimate" and any(area.code == ENGLAND for area in gazetteer.areas):
+            found = read_population(shelf, record.id, [ENGLAND])
+            if found.ages.widest == 1:
+                return found
+    remedy = "Use ages: step, or put a mid-year estimate for England by single year on the shelf"
+    raise ModelError(Fault("rates cannot be graduated without a reference population", remedy, field="prevalence.ages"))
+
+
+def one_condition(parts: list[Part]) -> None:
+    """Refuse sources of different conditions or measures (R171)."""
+    for field in ("condition", "measure"):
+        held = {part.source.id: getattr(part.source, field) for part in parts}
+        if len(set(held.values())) > 1:
+            rows = [f"{name}: {value}" for name, value in held.items()]
+            code = "R171" if field == "measure" else ""
+            remedy = "Put each in a model of its own: different things are not combined"
+            raise ModelError(
+                Fault(
+                    f"the sources have different values of {field}",
+                    remedy,
+                    field="prevalence.sources",
+                    rows=rows,
+                    code=code,
+                )
+            )
+
+
+def group_parts(model: Model, parts: list[Part]) -> list[list[Part]]:
+    """Parts stacked by age under `single`; alternatives under `mixture`."""
+    if model.prevalence.combine == "mixture":
+        if len(parts) < 2:
+            raise ModelError(
+                Fault("a mixture needs two sources or more", "Use combine: single", field="prevalence.combine")
+            )
+        return [parts]
+    ordered = sorted(parts, key=lambda part: part.layers.ages.span.low)
+    for before, after in pairwise(ordered):
+        a, b = before.layers.ages.span, after.layers.ages.span
+        if a.end != b.low:
+            how = "overlap" if a.end > b.low else "leave a gap"
+            what = f"{before.source.id} ({a.label}) and {after.source.id} ({b.label}) {how} in age"
+            remedy = "Say which ages to take from each ({source: …, ages: …}), or use combine: mixture"
+            raise ModelError(Fault(what, remedy, field="prevalence.sources"))
+    return [[part] for part in ordered]
+
+
+def same_ages(group: list[Part]) -> tuple[Part, ...]:
+    """Alternatives on the ages and sexes that all of them can be read on."""
+    if len(group) == 1:
+        return (group[0],)
+    axis = common_refinement([part.layers.ages for part in group])
+    sexes = max((part.layers.sexes for part in group), key=len)
+    even = []
+    for part in group:
+        old = part.layers
+        where = old.ages.index_of(axis)
+        times = len(sexes) // len(old.sexes)
+
+        def spread(values: Array | None, at: NDArray[np.intp] = where, n: int = times) -> Array | None:
+            return None if values is None else np.repeat(values, n, axis=1)[:, :, at]
+
+        layers = Layers(
+            old.table, old.names, sexes, axis, np.repeat(old.mean, times, axis=1)[:, :, where],
+            np.repeat(old.draws, times, axis=1)[:, :, where], old.strata, spread(old.share_mean), spread(old.shares),
+            old.notes, old.flags,
+        )  # fmt: skip
+        even.append(replace(part, layers=layers))
+    return tuple(even)
