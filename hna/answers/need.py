@@ -9,10 +9,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from hna.answers.realised import Method, Scores, method_in_use, whole_people
 from hna.errors import AxisError, Fault
 from hna.evidence.population import Population
 from hna.measure.areas import Area
-from hna.measure.draws import stream
+from hna.measure.draws import normal, stream
 from hna.measure.estimate import Estimate
 from hna.model.rates import Rates
 
@@ -43,6 +44,8 @@ class Block:
 
 def people_in_bands(rates: Rates, population: Population) -> Population:
     """People summed into the rates' own sexes and bands."""
+    if population.sexes == _sexes(rates) and population.ages == rates.ages:
+        return population
     return population.on(_sexes(rates), rates.ages)
 
 
@@ -92,7 +95,7 @@ def _total(headline: Array, rates: Rates) -> float:
     return float(layers.max())
 
 
-def realise(draws: Array, people: Array, rates: Rates, area: str) -> Array:
+def realise(draws: Array, people: Array, rates: Rates, area: str, method: Method | None = None) -> Array:
     """Expected people become people who are there: binomial for the total, divided among the cells by chance.
 
     The total of each layer is binomial with the population as its size and the expected number as its mean; it is
@@ -103,15 +106,23 @@ def realise(draws: Array, people: Array, rates: Rates, area: str) -> Array:
     ----------
     draws : shape (severity, sex, age, draw), expected people.
     people : shape (sex, age).
+    rates, area : key the streams.
+    method : how the total is drawn: a binomial number, or the inversion of one score for all years; None for the one in
+        use.
     """
-    size = max(int(round(float(people.sum()))), 1)
+    method = method or method_in_use()
+    size = max(round(float(people.sum())), 1)
     found = np.empty_like(draws)
     for layer, name in enumerate(rates.layers):
         strata = range(len(rates.layers), draws.shape[0]) if layer == 0 and rates.strata else [layer]
         expected = np.concatenate([draws[s].reshape(-1, draws.shape[-1]) for s in strata])
         total = expected.sum(axis=0)
-        generator = stream(rates.seed, f"realised:{rates.model.need}:{name}:{area}")
-        there = generator.binomial(size, np.clip(total / size, 0, 1))
+        key = f"realised:{rates.model.need}:{name}:{area}"
+        if method == "inverse":
+            scores = Scores(normal(rates.seed, key, draws.shape[-1])[None])
+            there = whole_people(total[None], np.array([float(size)]), scores)[0].astype(np.int64)
+        else:
+            there = stream(rates.seed, key).binomial(size, np.clip(total / size, 0, 1))
         split = stream(rates.seed, f"realised-cells:{rates.model.need}:{name}:{area}")
         shares = np.divide(expected, total, out=np.full_like(expected, 1 / len(expected)), where=total > 0).T
         cells = split.multinomial(there, shares / shares.sum(axis=1, keepdims=True)).T.astype(float)
