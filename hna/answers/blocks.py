@@ -1,0 +1,388 @@
+"""Rates laid out for matrix products: what is shared by all areas, and what each has of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import threadpoolctl
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from hna.measure.draws import normal, uniform
+from hna.model.rates import Part, Rates
+
+Array = NDArray[np.float64]
+TOLERANCE = 1e-9
+"""Largest relative error of a rate that is interpolated in an area's own error."""
+REACH = 3.25
+"""Standard deviations of an area's own error that an expansion spans; the draws beyond, one in 870, are summed directly."""
+NODES = range(3, 20)
+
+
+@dataclass(frozen=True, eq=False)
+class Expansion:
+    """A polynomial in an area's own error that stands for ``expit(η + h)``.
+
+    ``expit(η + h) ≈ weight(h) · Σ_n c_n(η) t(h)^n``, exact at Chebyshev nodes of t on [-1, 1]. Either t is linear in h and
+    the weight 1, or t is linear in e^h and the weight e^h, which suits small rates: whichever needs fewer nodes.
+
+    Parameters
+    ----------
+    nodes : shape (node,), values of h.
+    powers : shape (power, node), from values at the nodes to coefficients.
+    centre, half : of h or e^h.
+    exponential : whether t is linear in e^h.
+    error : largest relative error for h within `REACH` standard deviations, over the range of η it was made for.
+    """
+
+    nodes: Array
+    powers: Array
+    centre: float
+    half: float
+    exponential: bool
+    error: float
+
+    def place(self, h: Array) -> tuple[Array, Array | None]:
+        """The polynomial's variable and weight (None for 1) for each error."""
+        if not self.exponential:
+            return (h - self.centre) / self.half, None
+        weight = np.exp(h)
+        return (weight - self.centre) / self.half, weight
+
+    def values(self, eta: Array, h: Array) -> Array:
+        """The polynomial, shape (eta, h)."""
+        t, weight = self.place(h)
+        held = expit(eta[:, None] + self.nodes)
+        if self.exponential:
+            held = held * np.exp(-self.nodes)
+        found: Array = (held @ self.powers.T) @ t[None, :] ** np.arange(len(self.nodes))[:, None]
+        return found if weight is None else found * weight
+
+
+@lru_cache(maxsize=64)
+def expansion(sigma: float, least: float, most: float) -> Expansion | None:
+    """The shortest expansion within `TOLERANCE`, or None if none of up to 19 nodes is.
+
+    Parameters
+    ----------
+    sigma : standard deviation of an area's own error, logit scale.
+    least, most : range of η, logit scale.
+
+    Returns
+    -------
+    Expansion whose error was evaluated at 49 × 161 points of η and h.
+    """
+    eta, h = np.linspace(least, most, 49), np.linspace(-REACH * sigma, REACH * sigma, 161)
+    truth = expit(eta[:, None] + h)
+    for count in NODES:
+        t = np.cos(np.pi * (np.arange(count) + 0.5) / count)
+        powers = np.linalg.inv(t[:, None] ** np.arange(count))
+        for exponential in (True, False):
+            ends = np.exp([-REACH * sigma, REACH * sigma]) if exponential else np.array([-REACH, REACH]) * sigma
+            centre, half = float(ends.mean()), float(np.ptp(ends) / 2)
+            nodes = np.log(centre + half * t) if exponential else centre + half * t
+            found = Expansion(nodes, powers, centre, half, exponential, 0.0)
+            error = float(np.abs(found.values(eta, h) / truth - 1).max())
+            if error <= TOLERANCE:
+                return Expansion(nodes, powers, centre, half, exponential, error)
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Parts of a rate whose ages follow those of another group.
+
+    Parameters
+    ----------
+    parts : alternatives.
+    cells : which of the flat (sex, age) cells are theirs.
+    chosen : shape (draw,), which alternative each draw takes; None if there is one.
+    """
+
+    parts: tuple[Part, ...]
+    cells: NDArray[np.intp]
+    chosen: NDArray[np.intp] | None
+
+    def pick(self, values: Sequence[Array]) -> Array:
+        """Each draw's own alternative."""
+        return values[0] if self.chosen is None else np.choose(self.chosen, values)
+
+    @property
+    def widest(self) -> float:
+        """Largest standard deviation of an area's own error."""
+        return max(part.transport for part in self.parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """One group's rates in one year, ready to be multiplied.
+
+    Parameters
+    ----------
+    coefficients : shape (power, severity, cell, draw); one power where areas have no error of their own. Empty if no
+        expansion is short enough.
+    expansion : what the powers are of; None for none.
+    odds : shape (layer, cell, draw), before an area's own error; None where areas have none.
+    shares : shape (stratum, cell, draw), of the first layer.
+    """
+
+    coefficients: Array
+    expansion: Expansion | None = None
+    odds: Array | None = None
+    shares: Array | None = None
+
+    def moved(self, severity: int, at: NDArray[np.intp] | slice, h: Array) -> Array:
+        """Rates of some draws with an area's own error, shape (cell, draw), without any expansion."""
+        if self.odds is None:
+            raise ValueError("these rates are shared by all areas")
+        layers = len(self.odds)
+        odds = self.odds[severity if severity < layers else 0][:, at]
+        rate: Array = odds / (odds + np.exp(-h))
+        if severity >= layers and self.shares is not None:
+            rate *= self.shares[severity - layers][:, at]
+        return rate
+
+
+class Errors:
+    """Errors that some areas have of their own, for each group of a rate.
+
+    Parameters
+    ----------
+    own : for each group, shape (area, draw), logit scale; None where areas have none.
+    reach : for each group, the largest that an expansion spans.
+    codes : of the areas.
+    """
+
+    def __init__(self, own: Sequence[Array | None], reach: Sequence[float], codes: Sequence[str]) -> None:
+        self.codes = tuple(codes)
+        self.own = tuple(own)
+        self.beyond = [
+            None if h is None else np.nonzero(np.abs(h) > limit) for h, limit in zip(own, reach, strict=True)
+        ]
+        self._placed: dict[int, tuple[Expansion, Array, Array | None]] = {}
+
+    def placed(self, group: int, found: Expansion) -> tuple[Array, Array | None]:
+        """The variable and weight of an expansion; the same in most years."""
+        held = self._placed.get(group)
+        own = self.own[group]
+        if own is None:
+            raise ValueError("these areas have no errors of their own")
+        if held is None or held[0] is not found:
+            held = (found, *found.place(own))
+            self._placed[group] = held
+        return held[1], held[2]
+
+
+class Carrier:
+    """Rates that can be carried to many areas at once.
+
+    ``need = Σ_groups weight(h) · Σ_n (people · c_n) t(h)^n``: one matrix product a power, and one for rates that all areas
+    share. Draws whose h lies beyond `REACH` are summed directly. For the error see `Expansion`; it is nought for shared
+    rates.
+
+    Parameters
+    ----------
+    rates : from `make_rates`.
+    errors_of : for some area codes, the code of the area whose transport error they share. None of them: every area has
+        its own, as in `Rates.at`.
+    cache : years whose coefficients are kept; others are made anew when they are wanted.
+    """
+
+    def __init__(self, rates: Rates, errors_of: Mapping[str, str] | None = None, cache: int = 1) -> None:
+        self.rates = rates
+        self.errors_of = dict(errors_of or {})
+        self.cache = max(cache, 1)
+        self.groups = _groups(rates)
+        self.cells = len(rates.sexes) * len(rates.ages.bands)
+        self.own = any(group.widest > 0 for group in self.groups)
+        self.plain = True
+        self._sampling = _flat(rates.at("", 0, terms=())) if self.own else None
+        self._terms: dict[int, list[Terms]] = {}
+        self._locks: dict[int, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"rates": self.rates, "errors_of": self.errors_of, "cache": self.cache, "plain": self.plain}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        plain = state.pop("plain")
+        self.__init__(**state)  # type: ignore[misc]
+        self.plain = bool(plain)
+
+    def check(self, code: str, year: int) -> None:
+        """Whether areas differ by their transport error alone; if not, each area's rates are asked for (slower)."""
+        whole = _flat(self.rate(code, year)).sum(axis=1)
+        ones = np.ones((1, self.cells))
+        errors = self.errors([code])
+        ours = np.concatenate([self.expected(ones, year, s, errors) for s in range(len(whole))])
+        self.plain = bool(np.allclose(ours, whole, rtol=1e-7, atol=0))
+
+    def powers(self, year: int) -> int:
+        """Matrix products that a block of a year needs."""
+        return max(len(terms.coefficients) for terms in self.terms(year))
+
+    def terms(self, year: int) -> list[Terms]:
+        """Each group's coefficients in a year."""
+        key = year if self.rates.changes_by_year else 0
+        with self._guard:
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
+            held = self._terms.get(key)
+            if held is None:
+                held = self._make(key)
+                with self._guard:
+                    while len(self._terms) >= self.cache:
+                        self._terms.pop(next(iter(self._terms)))
+                    self._terms[key] = held
+        return held
+
+    def _make(self, year: int) -> list[Terms]:
+        base = _flat(self.rates.at("", year, terms=("study", "staleness")))
+        made = []
+        for group in self.groups:
+            here = np.ascontiguousarray(base[:, group.cells])
+            if group.widest == 0 or self._sampling is None:
+                made.append(Terms(here[None]))
+            else:
+                made.append(self._expanded(group, here, self._sampling[:, group.cells]))
+        return made
+
+    def _expanded(self, group: Group, here: Array, sampling: Array) -> Terms:
+        rates = self.rates
+        layers = len(rates.layers)
+        spread = group.pick([np.full(rates.size, part.transport) for part in group.parts])
+        # expit(η + h) = o / (o + e^-h), with the shift that keeps the mean inside o.
+        odds = here[:layers] / (1 - here[:layers]) * np.exp(-0.5 * spread**2 * (1 - 2 * sampling[:layers]))
+        shares = None
+        if rates.strata:
+            shares = np.divide(here[layers:], here[:1], out=np.zeros_like(here[layers:]), where=here[:1] > 0)
+        # Limits on a coarse scale, so that most years have the same expansion.
+        least, most = np.floor(np.log(odds.min())), np.ceil(4 * np.log(odds.max())) / 4
+        found = expansion(group.widest, float(least), float(most))
+        if found is None:
+            return Terms(np.empty((0, *here.shape)), None, odds, shares)
+        nodes = np.empty((len(found.nodes), *here.shape))
+        for n, h in enumerate(found.nodes):
+            nodes[n, :layers] = odds / (odds + np.exp(-h))
+            if found.exponential:
+                nodes[n, :layers] *= np.exp(-h)
+        if shares is not None:
+            np.multiply(nodes[:, :1], shares, out=nodes[:, layers:])
+        flat = found.powers @ nodes.reshape(len(found.nodes), -1)
+        return Terms(flat.reshape(nodes.shape), found, odds, shares)
+
+    def shared(self, year: int, severity: int) -> Array:
+        """Rates that all areas share, shape (cell, draw)."""
+        terms = self.terms(year)
+        if len(terms) == 1:
+            only: Array = terms[0].coefficients[0, severity]
+            return only
+        found = np.empty((self.cells, self.rates.size))
+        for group, held in zip(self.groups, terms, strict=True):
+            found[group.cells] = held.coefficients[0, severity]
+        return found
+
+    def errors(self, codes: Sequence[str]) -> Errors:
+        """The errors that areas have of their own: the draws of `Rates.at`."""
+        rates = self.rates
+        keys = [self.errors_of.get(code, code) for code in codes]
+        found: list[Array | None] = []
+        for group in self.groups:
+            if group.widest == 0:
+                found.append(None)
+                continue
+            own: dict[str, Array] = {}
+            for key in dict.fromkeys(keys):
+                scaled = [
+                    part.transport * normal(rates.seed, f"transport:{part.source.id}:{key}", rates.size)
+                    if part.transport > 0
+                    else np.zeros(rates.size)
+                    for part in group.parts
+                ]
+                own[key] = group.pick(scaled)
+            found.append(np.stack([own[key] for key in keys]))
+        return Errors(found, [REACH * group.widest for group in self.groups], codes)
+
+    def expected(self, people: Array, year: int, severity: int, errors: Errors) -> Array:
+        """Expected people in need.
+
+        Parameters
+        ----------
+        people : shape (area, cell), in the rates' sexes and bands; cells that are left out hold nought.
+        year : calendar year.
+        severity : position along the rates' severities.
+        errors : from `errors`, for the same areas.
+
+        Returns
+        -------
+        array of shape (area, draw), people.
+        """
+        if not self.plain:
+            rates = (self.rate(code, year)[severity].reshape(self.cells, -1) for code in errors.codes)
+            return np.stack([here @ rate for here, rate in zip(people, rates, strict=True)])
+        total = np.zeros((len(people), self.rates.size)) if len(self.groups) != 1 else None
+        for g, (group, terms) in enumerate(zip(self.groups, self.terms(year), strict=True)):
+            held = people if len(group.cells) == self.cells else np.ascontiguousarray(people[:, group.cells])
+            part = self._part(held, terms, severity, errors, g)
+            if total is None:
+                return part
+            total += part
+        return np.zeros((len(people), self.rates.size)) if total is None else total
+
+    def _part(self, people: Array, terms: Terms, severity: int, errors: Errors, group: int) -> Array:
+        own, beyond = errors.own[group], errors.beyond[group]
+        if own is None or beyond is None:
+            shared: Array = people @ terms.coefficients[0, severity]
+            return shared
+        if terms.expansion is None:
+            return np.stack([here @ terms.moved(severity, slice(None), h) for here, h in zip(people, own, strict=True)])
+        variable, weight = errors.placed(group, terms.expansion)
+        powers = terms.coefficients[:, severity]
+        part: Array = people @ powers[-1]
+        scratch = np.empty_like(part)
+        for power in powers[-2::-1]:
+            part *= variable
+            part += np.matmul(people, power, out=scratch)
+        if weight is not None:
+            part *= weight
+        rows, draws = beyond
+        part[beyond] = np.einsum("nc,cn->n", people[rows], terms.moved(severity, draws, own[beyond]))
+        return part
+
+    def rate(self, code: str, year: int) -> Array:
+        """Draws of the rate in one area, shape (severity, sex, age, draw), without any expansion."""
+        return self.rates.at(self.errors_of.get(code, code), year)
+
+
+def _flat(values: Array) -> Array:
+    return values.reshape(values.shape[0], -1, values.shape[-1])
+
+
+def _groups(rates: Rates) -> list[Group]:
+    ages = len(rates.ages.bands)
+    flat = np.arange(len(rates.sexes) * ages).reshape(len(rates.sexes), ages)
+    found, start = [], 0
+    for parts in rates.groups:
+        width = len(parts[0].layers.ages.bands)
+        chosen = None
+        if len(parts) > 1:
+            points = uniform(rates.seed, f"mixture:{rates.model.need}", rates.size)
+            chosen = np.minimum((points * len(parts)).astype(int), len(parts) - 1)
+        found.append(Group(parts, flat[:, start : start + width].ravel(), chosen))
+        start += width
+    return found
+
+
+_held = threading.Lock()
+_HOLDS: list[object] = []
+
+
+def hold_blas() -> None:
+    """Matrix products on one thread each, from now on in this process: threads work on blocks instead."""
+    with _held:
+        if not _HOLDS:
+            _HOLDS.append(threadpoolctl.threadpool_limits(limits=1, user_api="blas"))

@@ -1,0 +1,171 @@
+"""What is read from a block of draws before it is dropped: limits, and every figure of a gap, exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+NEED = ("people", "estimate", "mean", "sd", "lower", "upper", "realised")
+"""What is kept of need, for each place and year."""
+GAP = (
+    "known_lower", "known_upper",
+    "gap_lower", "gap_upper", "gap_probability",
+    "coverage", "coverage_lower", "coverage_upper",
+    "exceed_lower", "exceed_upper",
+    "shortfall_lower", "shortfall_upper", "shortfall_probability",
+)  # fmt: skip
+"""What is kept of a gap besides."""
+_TINY = 1e-9
+_EDGE = 6
+_ENOUGH = 0.7
+
+
+def read_sorted(ordered: Array, at: Sequence[float], draws: int | None = None, start: int = 0) -> Array:
+    """Quantiles of rows in order, as ``np.quantile`` reads them (linear between order statistics).
+
+    Parameters
+    ----------
+    ordered : shape (row, draw), each row ascending: all draws, or those from `start` on.
+    at : probabilities.
+    draws : how many there are in all; None for those given.
+    start : rank of the first that is given.
+
+    Returns
+    -------
+    array of shape (probability, row), in the unit of the draws.
+    """
+    last = (draws or ordered.shape[-1]) - 1
+    found = np.empty((len(at), ordered.shape[0]))
+    for n, probability in enumerate(at):
+        place = probability * last
+        below = int(np.floor(place))
+        above = min(below + 1, last)
+        low, high = ordered[:, below - start], ordered[:, above - start]
+        found[n] = low + (high - low) * (place - below)
+    return found
+
+
+@dataclass(eq=False)
+class Order:
+    """The order of the draws of each row, kept from one block of the same areas to the next.
+
+    Years of one area lie in nearly the same order; where they do not, the order is taken anew.
+    """
+
+    places: NDArray[np.intp] | None = None
+
+    def apply(self, block: Array) -> Array:
+        """The block with each row nearly in order."""
+        if self.places is None or self.places.shape != block.shape:
+            starts = np.arange(len(block), dtype=np.intp)[:, None] * block.shape[1]
+            self.places = np.argsort(block, axis=-1) + starts
+        found: Array = block.ravel().take(self.places)
+        return found
+
+
+def limits(block: Array, level: float, order: Order | None = None) -> tuple[Array, Array]:
+    """Lower and upper limit of each row; the block is overwritten.
+
+    Where columns lie nearly in order, each limit is among the first or the last of them. Whether it is, is checked against
+    every other column, and rows where it is not are sorted whole: the result is the exact quantile either way.
+
+    Parameters
+    ----------
+    block : shape (row, draw), people.
+    level : confidence level.
+    order : puts each row nearly in order first; None if columns lie so already, or need not.
+    """
+    draws = block.shape[-1]
+    alpha = (1 - level) / 2
+    edge = int(np.floor(alpha * (draws - 1))) + 2
+    window = min(_EDGE * edge, draws // 4)
+    if window < 2 * edge:
+        block.sort(axis=-1)
+        lower, upper = read_sorted(block, (alpha, 1 - alpha))
+        return lower, upper
+    if order is not None:
+        block = order.apply(block)
+    first, last = np.sort(block[:, :window], axis=-1), np.sort(block[:, draws - window :], axis=-1)
+    inner_low, inner_high = block[:, window:].min(axis=-1), block[:, : draws - window].max(axis=-1)
+    held = (inner_low >= first[:, edge - 1]) & (inner_high <= last[:, window - edge])
+    lower = read_sorted(first, (alpha,), draws)[0]
+    upper = read_sorted(last, (1 - alpha,), draws, draws - window)[0]
+    if not held.all():
+        whole = np.sort(block[~held], axis=-1)
+        lower[~held], upper[~held] = read_sorted(whole, (alpha, 1 - alpha))
+        if order is not None and held.mean() < _ENOUGH:
+            order.places = None
+    return lower, upper
+
+
+def gap_figures(
+    block: Array, low: Array, high: Array, factor: Array | None, level: float, target: float | None
+) -> dict[str, Array]:
+    """Everything said of need and known, row by row: as `hna.answers.gap.figures` says it of one.
+
+    Parameters
+    ----------
+    block : shape (row, draw), people in need; sorted in place where `factor` is None.
+    low, high : shape (row,), least and most people known.
+    factor : shape (draw,), measurement model of the count; None for a count taken as it is.
+    level : confidence level.
+    target : share of people in need who should be known.
+
+    Returns
+    -------
+    arrays of shape (row,) named as in `GAP`; coverage is the median of the draws. Whether a probability of a gap that
+    is hidden is printed is left to the reader.
+    """
+    alpha = (1 - level) / 2
+    at = (alpha, 1 - alpha)
+    found: dict[str, Array] = {}
+    if factor is None:
+        block.sort(axis=-1)
+        lower, upper = read_sorted(block, at)
+        found["known_lower"], found["known_upper"] = low, high
+        found["gap_lower"], found["gap_upper"] = lower - high, upper - low
+        more, most = (block > high[:, None]).mean(axis=-1), (block > low[:, None]).mean(axis=-1)
+        found["gap_probability"] = (more + most) / 2
+        inverse = 1 / np.maximum(block[:, ::-1], _TINY)
+        small, middle, large = read_sorted(inverse, (alpha, 0.5, 1 - alpha))
+        found["coverage"], found["coverage_lower"], found["coverage_upper"] = low * middle, low * small, high * large
+        found["exceed_lower"] = (block < low[:, None]).mean(axis=-1)
+        found["exceed_upper"] = (block < high[:, None]).mean(axis=-1)
+        if target is not None:
+            found["shortfall_lower"], found["shortfall_upper"] = target * lower - high, target * upper - low
+            more = (target * block > high[:, None]).mean(axis=-1)
+            most = (target * block > low[:, None]).mean(axis=-1)
+            found["shortfall_probability"] = (more + most) / 2
+        return found
+    least, greatest = low[:, None] * factor, high[:, None] * factor
+    exact = bool(np.array_equal(low, high))
+    safe = np.maximum(block, _TINY)
+    found["known_lower"], found["known_upper"] = _between(least, greatest, at)
+    found["exceed_lower"], found["exceed_upper"] = (least > block).mean(axis=-1), (greatest > block).mean(axis=-1)
+    found["gap_lower"], found["gap_upper"], found["gap_probability"] = _spread(block, least, greatest, at, exact)
+    ratio = np.sort(least / safe, axis=-1)
+    found["coverage_lower"], found["coverage"] = read_sorted(ratio, (alpha, 0.5))
+    ratio = ratio if exact else np.sort(greatest / safe, axis=-1)
+    found["coverage_upper"] = read_sorted(ratio, (1 - alpha,))[0]
+    if target is not None:
+        short = _spread(target * block, least, greatest, at, exact)
+        found["shortfall_lower"], found["shortfall_upper"], found["shortfall_probability"] = short
+    return found
+
+
+def _between(least: Array, greatest: Array, at: tuple[float, float]) -> tuple[Array, Array]:
+    return read_sorted(np.sort(least, axis=-1), at[:1])[0], read_sorted(np.sort(greatest, axis=-1), at[1:])[0]
+
+
+def _spread(
+    wanted: Array, least: Array, greatest: Array, at: tuple[float, float], exact: bool
+) -> tuple[Array, Array, Array]:
+    lowest = np.sort(wanted - greatest, axis=-1)
+    highest = lowest if exact else np.sort(wanted - least, axis=-1)
+    chance = ((lowest > 0).mean(axis=-1) + (highest > 0).mean(axis=-1)) / 2
+    return read_sorted(lowest, at[:1])[0], read_sorted(highest, at[1:])[0], chance

@@ -1,0 +1,129 @@
+"""Who is actually there: whole people around an expected number, from one keyed score an area and draw."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+Array = NDArray[np.float64]
+Method = Literal["binomial", "inverse"]
+
+METHOD: Method = "binomial"
+"""In use: a binomial number drawn anew for each year, or the inversion of one score for all years (`whole_people`)."""
+SMALL = 4.0
+"""Below this many expected people the distribution is searched step by step; above, its expansion is used."""
+
+
+def method_in_use() -> Method:
+    """How chance in small numbers is drawn."""
+    return METHOD
+
+
+class Scores:
+    """Standard normal scores of some areas, and the polynomials of them that an expansion needs.
+
+    Parameters
+    ----------
+    scores : shape (area, draw).
+    """
+
+    def __init__(self, scores: Array) -> None:
+        self.scores = scores
+        square = scores * scores
+        self.skew = (square - 1) / 6
+        self.plain = -scores * (square + 2) / 72
+        self.spread = scores * (7 - square) / 36
+        self._points: Array | None = None
+
+    @property
+    def points(self) -> Array:
+        """The scores as probabilities."""
+        if self._points is None:
+            self._points = ndtr(self.scores)
+        return self._points
+
+    def __getitem__(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Scores:
+        return Scores(self.scores[rows])
+
+
+def whole_people(expected: Array, size: Array, scores: Scores) -> Array:
+    """Binomial numbers of people, by inversion: the quantile of each draw's distribution at each draw's score.
+
+    The same score gives more people where more are expected, so that the difference between two years or two assumptions
+    is not drowned in chance.
+
+    Parameters
+    ----------
+    expected : shape (row, draw), people.
+    size : shape (row,), how many people live there, at least 1.
+    scores : of the same rows.
+
+    Returns
+    -------
+    array like `expected`: whole people between 0 and `size`. Where fewer than `SMALL` are expected on average the
+    quantile is exact; elsewhere it is the Cornish-Fisher expansion with its correction for whole numbers, whose mean
+    and standard deviation are within 0.1 % and 0.5 % of the binomial's (bounded by test).
+
+    References
+    ----------
+    Giles MB. Algorithm 955: approximation of the inverse Poisson cumulative distribution function. ACM Trans Math Softw
+    2016;42:7. doi 10.1145/2699466. In words: mean, plus score times standard deviation, plus skewness, kurtosis and
+    rounding terms, rounded down.
+    """
+    few = expected.mean(axis=-1) < SMALL
+    if not few.any():
+        return _expansion(expected, size, scores)
+    found = np.empty_like(expected)
+    found[few] = _search(expected[few], size[few], scores.points[few])
+    if not few.all():
+        many = ~few
+        found[many] = _expansion(expected[many], size[many], scores[many])
+    return found
+
+
+def _expansion(expected: Array, size: Array, scores: Scores) -> Array:
+    chance = expected * (-1 / size)[:, None]
+    np.maximum(chance, -1.0, out=chance)
+    chance += 1.0
+    variance = expected * chance
+    np.maximum(variance, 1e-12, out=variance)
+    found: Array = np.sqrt(variance)
+    variance /= size[:, None]
+    variance *= scores.spread
+    variance += scores.plain
+    variance /= found
+    found *= scores.scores
+    found += variance
+    found += expected
+    # The skewness of the binomial is 1 - 2p, and chance is 1 - p.
+    chance *= 2.0
+    chance -= 1.0
+    chance *= scores.skew
+    found += chance
+    found += 0.5
+    np.floor(found, out=found)
+    np.clip(found, 0.0, size[:, None], out=found)
+    return found
+
+
+def _search(expected: Array, size: Array, points: Array) -> Array:
+    chance = np.clip(expected / size[:, None], 0.0, 1 - 1e-12)
+    term = np.exp(size[:, None] * np.log1p(-chance))
+    odds = chance / (1 - chance)
+    reached = term.copy()
+    found = np.zeros_like(expected)
+    greatest = float(size.max())
+    step = 0.0
+    while step < greatest:
+        beyond = points > reached
+        if not beyond.any():
+            break
+        found += beyond
+        step += 1.0
+        term *= odds
+        term *= (np.maximum(size - step + 1, 0.0) / step)[:, None]
+        reached += term
+    return np.minimum(found, size[:, None])

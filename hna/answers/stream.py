@@ -1,0 +1,295 @@
+"""Need and gap for many areas and years in bounded memory: each block is formed, read exactly and dropped."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hna.answers.blocks import Carrier, hold_blas
+from hna.answers.chunks import Chunk, Counts, Cut, Found, Work, cuts_of, read_block, run_chunk
+from hna.answers.limits import GAP, NEED
+from hna.answers.need import people_in_bands
+from hna.answers.nest import Grouping, Nest
+from hna.answers.realised import Method, method_in_use
+from hna.answers.summary import Summary
+from hna.errors import AxisError, Fault, QuantityError
+from hna.evidence.population import Population
+from hna.measure.draws import check_level
+from hna.model.rates import Rates
+
+Array = NDArray[np.float64]
+
+MEMORY = 1_000_000_000
+"""Bytes above the input that a stream may use, unless asked otherwise."""
+CHUNK = 256
+"""Most areas in a chunk; with many draws fewer, so that a block stays in a processor's cache."""
+BLOCK = 2**18
+"""Numbers in a block of one year, about."""
+
+
+@dataclass
+class _Parents:
+    """Sums of children's draws, kept until the last child has come."""
+
+    work: Work
+    waiting: dict[int, int]
+    known: Counts | None
+    held: dict[int, Array] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, parents: NDArray[np.intp], sums: Array, times: NDArray[np.intp]) -> list[tuple[int, Array]]:
+        """Those that are now whole."""
+        whole = []
+        with self.lock:
+            for parent, more, chunks in zip(parents.tolist(), sums, times.tolist(), strict=True):
+                known = self.held.get(parent)
+                self.held[parent] = more.copy() if known is None else np.add(known, more, out=known)
+                self.waiting[parent] -= chunks
+                if not self.waiting[parent]:
+                    whole.append((parent, self.held.pop(parent)))
+        return whole
+
+
+def summarise(
+    rates: Rates,
+    population: Population,
+    *,
+    by: Sequence[str] = (),
+    groups: Sequence[Grouping] = (),
+    known: Counts | None = None,
+    errors_of: Mapping[str, str] | None = None,
+    level: float = 0.95,
+    memory: int = MEMORY,
+    threads: int | None = None,
+    keep_draws: bool = False,
+    chunk: int | None = None,
+    realised: Method | None = None,
+    runner: Callable[[Work, Iterable[Chunk]], Iterator[Found]] | None = None,
+) -> Summary:
+    """Need, and the gap to people known, for every area, year and group, without holding their draws.
+
+    People are summed into the rates' bands; need of a block of areas in one year is a matrix product, read and dropped.
+    The draws are those of `hna.need`: the same area has the same draws alone or among all, in any chunk and any order.
+    Groups keep the correlation of their areas draw by draw: where all areas share their rates, through the sum of their
+    people, which is the same; where areas have errors of their own, or chance in small numbers, through the sum of their
+    draws. Quantiles are those of the draws, exactly.
+
+    Parameters
+    ----------
+    rates : from `hna.rates`.
+    population : people, in any sexes and bands that add up to the rates'.
+    by : subgroups besides the total: any of severity, sex, age.
+    groups : larger areas; their rows follow the population's.
+    known : counts of people known in all places (areas, then groups), compared with the total.
+    errors_of : for some area codes, the code of the larger area whose transport error they share. The error of a rate in
+        an authority is then not averaged away over its small areas.
+    level : of the limits.
+    memory : bytes above the input that may be used.
+    threads : at once; None for every processor.
+    keep_draws : whether to return draws of the total too, which need memory for all of them.
+    chunk : areas a chunk; None to choose. Sums over groups differ in the last digits between chunk sizes.
+    realised : how chance in small numbers is drawn; None for the method in use.
+    runner : runs chunks elsewhere; see `hna.answers.distributed`.
+
+    Returns
+    -------
+    Summary over subgroup, place, year; people.
+
+    Raises
+    ------
+    QuantityError
+        If the work would need more than `memory`, before it starts: with the size, and what to ask for instead.
+    AxisError
+        If the population lacks ages or sexes that the rates need, or `by` is unknown.
+
+    Notes
+    -----
+    Against the sum of `Rates.at` over cells, draws of areas with errors of their own differ by at most 1e-9 relative
+    whatever that error (`hna.answers.blocks.TOLERANCE`); shared rates by rounding alone.
+    """
+    check_level(level)
+    unknown = [name for name in by if name not in ("severity", "sex", "age")]
+    if unknown:
+        raise AxisError(Fault("need cannot be summarised by these", "Use severity, sex, age", rows=unknown))
+    first = people_in_bands(rates, replace(population, areas=population.areas[:1], people=population.people[:1]))
+    cuts = cuts_of(rates, by)
+    places = (*population.areas, *(area for group in groups for area in group.areas))
+    if known is not None and known.low.shape != (len(places), len(population.years)):
+        what = f"counts have shape {known.low.shape}, need has {(len(places), len(population.years))}"
+        raise AxisError(Fault(what, "Give one row for each area and then each group, one column a year", field="known"))
+    width = chunk or _chunk(rates, cuts, by)
+    threads = threads or os.cpu_count() or 1
+    method = realised or method_in_use()
+    carrier = Carrier(rates, errors_of, cache=1)
+    headline, people, few = _headlines(rates, population, cuts)
+    carrier.check(population.areas[0].code, population.years[0])
+    shared = carrier.plain and not carrier.own and not few.any()
+    fewest = float(headline[0].sum(axis=0).max(initial=1.0))
+    grid = 2.0 ** (np.ceil(np.log2(max(fewest, 1.0) * 8)) - 52)
+    work = Work(
+        carrier, population.years, cuts, level, rates.model.target.coverage if rates.model.target else None,
+        method, shared, float(grid), keep_draws,
+    )  # fmt: skip
+    pairs = [(group.child, group.parent, len(group.areas)) for group in groups]
+    nest = Nest.of(pairs, len(population.areas), width)
+    _fit(work, nest, len(places), len(cuts), width, threads, memory, known is not None, shared)
+    hold_blas()
+    result = Summary.empty(
+        rates, population, first, places, cuts, level, known, (*NEED, *(GAP if known else ())), keep_draws
+    )
+    result.put(0, headline, people, few)
+    parents = _Parents(work, nest.chunks_of_parent(), known)
+    offset = len(population.areas)
+
+    def cut(start: int) -> Chunk:
+        return _cut_out(rates, population, known, nest, start, min(start + width, offset), shared)
+
+    def close(whole: Iterable[tuple[int, Array]]) -> None:
+        for parent, draws in whole:
+            row = offset + parent
+            here = None if known is None else known.rows(slice(row, row + 1))
+            for n in range(len(cuts)):
+                kept = draws[n].copy() if keep_draws and n == 0 else None
+                found = read_block(work, draws[n], here if n == 0 else None, across_years=True)
+                result.fill(n, slice(row, row + 1), {name: values[None] for name, values in found.items()})
+                if kept is not None:
+                    result.keep(slice(row, row + 1), kept[None])
+
+    def take(found: Found) -> None:
+        result.take(found)
+        if found.parents is not None and found.sums is not None and found.chunks is not None:
+            close(parents.add(found.parents, found.sums, found.chunks))
+
+    starts = range(0, offset, width)
+    if runner is not None:
+        for found in runner(work, map(cut, starts)):
+            take(found)
+    else:
+        _in_threads(lambda start: take(run_chunk(work, cut(start))), starts, threads)
+    _totals(result, nest, headline, people, few, offset)
+    if shared and nest.parents:
+        summed = _people_of(nest, rates, population)
+
+        def upper(start: int) -> None:
+            stop = min(start + width, nest.parents)
+            rows = slice(offset + start, offset + stop)
+            codes = tuple(area.code for area in places[rows])
+            here = None if known is None else known.rows(rows)
+            result.take(run_chunk(work, Chunk(offset + start, summed[start:stop], codes, here, None)))
+
+        _in_threads(upper, range(0, nest.parents, width), threads)
+    return result
+
+
+def _in_threads(do: Callable[[int], None], starts: Sequence[int], threads: int) -> None:
+    if threads == 1:
+        for start in starts:
+            do(start)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        jobs = [pool.submit(do, start) for start in starts]
+        try:
+            for job in jobs:
+                job.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _chunk(rates: Rates, cuts: Sequence[Cut], by: Sequence[str]) -> int:
+    held = len(cuts) if by else 1
+    return int(np.clip(BLOCK // (rates.size * held), 8, CHUNK))
+
+
+def _banded(rates: Rates, population: Population, start: int, stop: int) -> Array:
+    some = replace(population, areas=population.areas[start:stop], people=population.people[start:stop])
+    people = people_in_bands(rates, some).people
+    return people.reshape(*people.shape[:2], -1)
+
+
+def _cut_out(
+    rates: Rates, population: Population, known: Counts | None, nest: Nest, start: int, stop: int, shared: bool
+) -> Chunk:
+    codes = tuple(area.code for area in population.areas[start:stop])
+    here = None if known is None else known.rows(slice(start, stop))
+    return Chunk(
+        start, _banded(rates, population, start, stop), codes, here, None if shared else nest.part(start, stop)
+    )
+
+
+def _headlines(rates: Rates, population: Population, cuts: Sequence[Cut]) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Published rate × people and people, shape (subgroup, area, year), and where chance in small numbers is added."""
+    mean = rates.mean()
+    mean = mean.reshape(mean.shape[0], -1)
+    rows = [mean[cut.severity] * cut.cells for cut in cuts]
+    weights = np.stack([*rows, *(cut.cells for cut in cuts), *mean[: len(rates.layers)]])
+    shape = (len(population.areas), len(population.years))
+    found = np.empty((len(weights), *shape))
+    for start in range(0, shape[0], 4096):
+        stop = min(start + 4096, shape[0])
+        found[:, start:stop] = np.moveaxis(_banded(rates, population, start, stop) @ weights.T, -1, 0)
+    few = found[2 * len(cuts) :].max(axis=0) < rates.defaults.realised_below
+    return found[: len(cuts)], found[len(cuts) : 2 * len(cuts)], few
+
+
+def _totals(result: Summary, nest: Nest, headline: Array, people: Array, few: NDArray[np.bool_], offset: int) -> None:
+    if nest.parents:
+        upper, counted = (np.stack([nest.matrix @ one for one in values]) for values in (headline, people))
+        result.put(offset, upper, counted, (nest.matrix @ few.astype(float)) > 0)
+
+
+def _people_of(nest: Nest, rates: Rates, population: Population) -> Array:
+    """People of each group, shape (group, year, cell)."""
+    total: Array | None = None
+    for start in range(0, len(population.areas), 4096):
+        stop = min(start + 4096, len(population.areas))
+        people = _banded(rates, population, start, stop)
+        more = nest.matrix[:, start:stop] @ people.reshape(stop - start, -1)
+        total = more if total is None else np.add(total, more, out=total)
+    if total is None:
+        return np.zeros((nest.parents, len(population.years), 0))
+    return total.reshape(nest.parents, len(population.years), -1)
+
+
+def _fit(
+    work: Work, nest: Nest, places: int, cuts: int, width: int, threads: int, memory: int, gap: bool, shared: bool
+) -> None:
+    """Refuse what would not fit, before it starts; else let what is left hold rates of several years."""
+    rates, years = work.carrier.rates, len(work.years)
+    row = 8 * rates.size
+    fields = len(NEED) + (len(GAP) if gap else 0)
+    parts = {
+        "summaries": 8 * fields * places * years * cuts,
+        "blocks": threads * row * width * (6 + (cuts if cuts > 1 else 0)),
+        "rates of a year": row * len(rates.severities) * work.carrier.cells * (work.carrier.powers(work.years[0]) + 3),
+        "groups still open": 0 if shared else row * years * cuts * (nest.most_open() + 2 * threads * nest.widest()),
+    }
+    if work.keep:
+        parts["draws kept"] = row * places * years
+    if shared and nest.parents:
+        parts["people of groups"] = 16 * nest.parents * years * work.carrier.cells
+    total = sum(parts.values())
+    if total > memory:
+        largest = max(parts, key=lambda name: parts[name])
+        fewer = max(int(rates.size * (memory / total) * 0.9), 1)
+        remedies = {
+            "draws kept": "Ask for summaries without draws, which need no room for them; or for fewer areas or years",
+            "groups still open": "Put areas in the order of their groups, ask for fewer years at a time, or for fewer groups",
+        }
+        remedy = f"{remedies.get(largest, 'Ask for fewer subgroups or years')}; or {fewer:,} draws, or memory={total:,}"
+        rows = [f"{name}: {_bytes(size)}" for name, size in sorted(parts.items(), key=lambda item: -item[1])]
+        what = f"this needs {_bytes(total)} of memory, and {_bytes(memory)} are allowed"
+        raise QuantityError(Fault(what, remedy, field="memory", rows=rows))
+    each = parts["rates of a year"]
+    spare = min((memory - total) // 2, memory // 8)
+    work.carrier.cache = int(np.clip(spare // max(each, 1), 1, years)) if work.carrier.rates.changes_by_year else 1
+
+
+def _bytes(size: float) -> str:
+    return f"{size / 1e9:,.2f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"

@@ -1,0 +1,193 @@
+"""Summaries of need and gap for many places and years, and their tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hna.answers.chunks import Counts, Cut, Found
+from hna.answers.limits import NEED
+from hna.answers.need import age_of_evidence
+from hna.evidence.population import Population
+from hna.measure.areas import Area
+from hna.model.rates import Rates
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """What is said of need in every place and year.
+
+    Parameters
+    ----------
+    rates : what it rests on.
+    population : of the lowest level; its record and bridges.
+    places : areas, then groups.
+    cuts : subgroups, the total first.
+    level : of the limits.
+    known : counts it was compared with.
+    values : by the names of `hna.answers.limits.NEED` and, of the total, `GAP`: shape (subgroup, place, year).
+    draws : shape (place, year, draw) of the total, if kept.
+    """
+
+    rates: Rates
+    population: Population
+    places: tuple[Area, ...]
+    years: tuple[int, ...]
+    cuts: tuple[Cut, ...]
+    level: float
+    known: Counts | None
+    values: dict[str, Array]
+    draws: Array | None = None
+
+    @classmethod
+    def empty(
+        cls,
+        rates: Rates,
+        population: Population,
+        banded: Population,
+        places: Sequence[Area],
+        cuts: Sequence[Cut],
+        level: float,
+        known: Counts | None,
+        names: Sequence[str],
+        keep: bool,
+    ) -> Summary:
+        """Room for every figure."""
+        shape = (len(cuts), len(places), len(population.years))
+        gap = (1, *shape[1:])
+        values = {name: np.full(shape if name in NEED else gap, np.nan) for name in names}
+        draws = np.empty((*shape[1:], rates.size)) if keep else None
+        few = Population(
+            population.sources,
+            (),
+            population.years,
+            banded.sexes,
+            banded.ages,
+            np.empty(0),
+            banded.bridges,
+            banded.flags,
+        )
+        return cls(rates, few, tuple(places), population.years, tuple(cuts), level, known, values, draws)
+
+    def put(self, start: int, headline: Array, people: Array, few: NDArray[np.bool_]) -> None:
+        """Headlines, people, and where chance is included."""
+        stop = start + headline.shape[1]
+        self.values["people"][:, start:stop] = people
+        self.values["estimate"][:, start:stop] = headline
+        self.values["realised"][:, start:stop] = few
+
+    def fill(self, cut: int, rows: slice, found: Mapping[str, Array]) -> None:
+        """Figures of some places."""
+        for name, values in found.items():
+            self.values[name][cut, rows] = values
+
+    def keep(self, rows: slice, draws: Array) -> None:
+        """Draws of some places."""
+        if self.draws is not None:
+            self.draws[rows] = draws
+
+    def take(self, found: Found) -> None:
+        """Figures of a chunk."""
+        for n, values in enumerate(found.values):
+            width = next(iter(values.values())).shape[0]
+            self.fill(n, slice(found.start, found.start + width), values)
+        if found.draws is not None:
+            self.keep(slice(found.start, found.start + len(found.draws)), found.draws)
+
+    def frame(self, flags: Mapping[int, Sequence[str]] | None = None) -> pd.DataFrame:
+        """Every figure as a row, in the columns of gap.csv.
+
+        Parameters
+        ----------
+        flags : codes for each year; None for those of the rates, the population and the age of the evidence.
+
+        Returns
+        -------
+        table in the order of place, year, severity, subgroup, quantity.
+        """
+        return pd.concat(list(self.frames(flags)), ignore_index=True)
+
+    def frames(self, flags: Mapping[int, Sequence[str]] | None = None) -> Iterator[pd.DataFrame]:
+        """The rows of `frame`, one subgroup and quantity at a time."""
+        codes = flags or {
+            year: sorted({*self.rates.flags, *self.population.flags, *age_of_evidence(self.rates, year)})
+            for year in self.years
+        }
+        for n, cut in enumerate(self.cuts):
+            held = {name: values[n] for name, values in self.values.items() if n < len(values)}
+            same = held["estimate"]
+            people = held["people"]
+            if cut.severity == 0:
+                whole = replace(cut, label="")
+                yield self._rows(whole, "population", people, people, people, None, codes, flagged=False)
+            yield self._rows(cut, "need", same, held["lower"], held["upper"], None, codes)
+            there = people > 0
+            safe = np.where(there, people, 1.0)
+            share, low, high = (held[name] / safe for name in ("estimate", "lower", "upper"))
+            yield self._rows(cut, "prevalence", share, low, high, None, codes, there)
+            if n or self.known is None:
+                continue
+            counted = np.isfinite(self.known.low)
+            point = np.where(self.known.printed, self.known.low * self.known.middle, np.nan)
+            sure = np.isfinite(point)
+            yield self._rows(cut, "known", point, held["known_lower"], held["known_upper"], None, codes, counted)
+            for name, middle in (
+                ("gap", same - point),
+                ("coverage", np.where(sure, held["coverage"], np.nan)),
+                ("p_known_exceeds_need", np.where(sure, held["exceed_lower"], np.nan)),
+                ("target_shortfall", self._short(same, point)),
+            ):
+                part = {"p_known_exceeds_need": "exceed", "target_shortfall": "shortfall"}.get(name, name)
+                if name == "target_shortfall" and self.rates.model.target is None:
+                    continue
+                chance = held.get(f"{part}_probability")
+                chance = None if chance is None else np.where(sure, chance, np.nan)
+                yield self._rows(
+                    cut, name, middle, held[f"{part}_lower"], held[f"{part}_upper"], chance, codes, counted
+                )
+
+    def _short(self, need: Array, point: Array) -> Array:
+        target = self.rates.model.target
+        return need * np.nan if target is None else target.coverage * need - point
+
+    def _rows(
+        self,
+        cut: Cut,
+        quantity: str,
+        estimate: Array,
+        lower: Array,
+        upper: Array,
+        chance: Array | None,
+        codes: Mapping[int, Sequence[str]],
+        which: NDArray[np.bool_] | None = None,
+        flagged: bool = True,
+    ) -> pd.DataFrame:
+        rows = np.ones(estimate.shape, dtype=bool) if which is None else which
+        place, year = np.nonzero(rows)
+        realised = self.values["realised"][0].astype(bool)[rows]
+        plain = np.array([" ".join(codes[year]) for year in self.years], dtype=object)
+        chanced = np.array([" ".join(sorted({*codes[year], "N461"})) for year in self.years], dtype=object)
+        units = {"coverage": "proportion", "prevalence": "proportion", "p_known_exceeds_need": "probability"}
+        return pd.DataFrame({
+            "need": self.rates.model.need,
+            "severity": cut.label,
+            "area_code": np.array([area.code for area in self.places], dtype=object)[place],
+            "area_name": np.array([area.name for area in self.places], dtype=object)[place],
+            "year": np.array(self.years)[year],
+            "sex": cut.sex,
+            "age_band": cut.age,
+            "quantity": quantity,
+            "estimate": estimate[rows],
+            "lower": lower[rows],
+            "upper": upper[rows],
+            "level": self.level,
+            "probability": np.nan if chance is None else chance[rows],
+            "unit": units.get(quantity, "people"),
+            "flags": np.where(realised, chanced[year], plain[year]) if flagged else "",
+        })  # fmt: skip
