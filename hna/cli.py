@@ -145,7 +145,7 @@ def run(
     """
     import gc
 
-    from hna.publish.page import headline_sentences
+    from hna.publish.sentences import headline_sentences
     from hna.run import Request, run
 
     # Nothing here makes reference cycles worth collecting, and a large frozen model costs time at every pass.

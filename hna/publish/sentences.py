@@ -1,0 +1,25 @@
+"""The headline sentence of each need in each area, as a terminal shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hna.publish import wording
+from hna.publish.facts import facts_of
+from hna.publish.report import Report
+from hna.publish.tables import shown
+
+
+def headline_sentences(report: Report) -> Iterator[str]:
+    """One line a need and area: what would be expected, what was recorded, and the gap."""
+    for found in report.answers:
+        facts = facts_of(found)
+        for place in facts.areas:
+            need = facts.value(place.area, place.base_year, "need")
+            if need is None:
+                continue
+            said = [wording.expected(place.area, found.rates.universe, place.base_year, need, report.level)]
+            for compared in place.comparisons:
+                said += [wording.recorded(compared), wording.gap(compared)]
+            said += [wording.not_comparable(side) for side in place.refused]
+            yield f"{shown(found.model.title)}. {' '.join(said)}"
