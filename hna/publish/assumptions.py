@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from hna.answers.answer import WaterfallStep
+from hna.answers.waterfall import WaterfallStep
 from hna.evidence.source import PrevalenceSource
 from hna.model.spec import FACTORS, KnownUse
 from hna.publish import wording

@@ -15,7 +15,7 @@ from hna.publish.rounding import Value, plain
 from hna.publish.tables import shown
 
 WIDTH = 340.0
-_TEXT = 6.6
+_TEXT = 6.1
 _ROW = 40.0
 
 

@@ -5,25 +5,21 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from hna.publish import wording
-from hna.publish.charts import Mark, small
 from hna.publish.content import (
     Block,
     Chapter,
     Content,
-    Figure,
     Footnote,
     Item,
     Items,
     Need,
     Paragraph,
     Part,
-    Picture,
-    SummaryRow,
 )
-from hna.publish.facts import AreaFacts, NeedFacts, facts_of
+from hna.publish.facts import NeedFacts, facts_of
+from hna.publish.headline import summary_row
 from hna.publish.links import address, licence
 from hna.publish.report import Report
-from hna.publish.rounding import Value, say, say_chance, say_percent
 from hna.publish.sections import parts_of
 from hna.publish.sheets import sheets_of
 from hna.publish.tables import shown
@@ -97,64 +93,9 @@ def _need(facts: NeedFacts, refs: dict[str, int], level: float) -> Need:
     opening = wording.sentence(f"{universe.words}")
     sentence = f"{opening} {wording.verdict(compared, refused, reason)}"
     cited = tuple(refs[source.id] for source in facts.prevalences if source.id in refs)
-    rows = tuple(row for place in facts.areas if (row := _row(facts, place)) is not None)
+    rows = tuple(row for place in facts.areas if (row := summary_row(facts, place)) is not None)
     title = wording.shortened(facts.model.title, 120)
     return Need(facts.model.need, title, sentence, cited, rows, parts_of(facts, refs, level))
-
-
-def _row(facts: NeedFacts, place: AreaFacts) -> SummaryRow | None:
-    need = facts.value(place.area, place.base_year, "need")
-    if need is None:
-        return None
-    when = wording.middle(place.base_year)
-    marks = [Mark(f"Estimated, {when}", say(need).bare, "need", need)]
-    estimated = _figure("Estimated", need, when)
-    known = Figure("Known", "not known", "", "no count to set beside it")
-    gap = Figure("Gap", "not stated")
-    if place.comparisons:
-        found = place.comparisons[-1]
-        then = wording.middle(found.year)
-        value = found.figures["known"]
-        day = wording.listed(dict.fromkeys(wording.day(source.reference_date) for source in found.sources))
-        known = _figure("Known", value, day)
-        if "W723" in found.flags:
-            gap = Figure("Gap", "not supported", "", "numbers known are close to the estimate or above it")
-        else:
-            label = "Apparent gap" if found.apparent else "Gap"
-            gap = _figure(
-                label, found.figures["gap"], f"against {say(found.figures['need']).number} estimated for {then}"
-            )
-        marks.append(Mark(f"Known, {day}", say(value).bare, "known", value))
-        if found.year != place.base_year:
-            marks[0] = Mark(f"Estimated, {then}", say(found.figures["need"]).bare, "need", found.figures["need"])
-    elif place.refused:
-        side = place.refused[-1]
-        said = say(side.known)
-        known = Figure("Known", said.number or said.interval, "", f"{wording.unit_of(side.source)}; not comparable")
-    alt = ". ".join(f"{mark.label}: {mark.said}" for mark in marks) + "."
-    name = wording.name_of(place.area)
-    picture = Picture(f"{name}: the numbers drawn", f"{name}. {alt}", small(marks, f"{name}. {alt}"))
-    return SummaryRow(name, estimated, known, gap, picture, _sure(facts, place, need))
-
-
-def _figure(label: str, value: Value, note: str) -> Figure:
-    said = say(value)
-    if not said.number:
-        return Figure(label, said.interval, "", f"{note}; a range, because small counts are hidden")
-    return Figure(label, said.number, said.interval, note)
-
-
-def _sure(facts: NeedFacts, place: AreaFacts, need: Value) -> str:
-    parts = []
-    if need.estimate and need.half is not None:
-        parts.append(f"Estimate give or take {say_percent(need.half / need.estimate)}")
-    for found in place.comparisons[-1:]:
-        chance = found.figures["gap"].probability
-        if chance is not None:
-            parts.append(f"{say_chance(chance)} likely that more have the need than are known")
-    if facts.prevalences:
-        parts.append(wording.evidence(facts.prevalences[0]))
-    return "; ".join(parts) + "."
 
 
 _MADE = """\

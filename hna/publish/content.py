@@ -106,7 +106,33 @@ class Pictures:
     note: str = ""
 
 
-Block = Paragraph | Items | Table | Pictures
+@dataclass(frozen=True)
+class Figure:
+    """A headline figure: what it is, its number and interval, and anything that must be said with it."""
+
+    label: str
+    number: str
+    interval: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What is found in one place: its headline figures, and what is said of them."""
+
+    title: str
+    figures: tuple[Figure, ...]
+    paragraphs: tuple[Paragraph, ...]
+
+
+@dataclass(frozen=True)
+class Panels:
+    """Places side by side."""
+
+    panels: tuple[Panel, ...]
+
+
+Block = Paragraph | Items | Table | Pictures | Panels
 
 
 @dataclass(frozen=True)
@@ -116,16 +142,6 @@ class Part:
     id: str
     heading: str
     blocks: tuple[Block, ...]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A headline figure: what it is, its number and interval, and anything that must be said with it."""
-
-    label: str
-    number: str
-    interval: str = ""
-    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from hna.publish.compose import make_content
-from hna.publish.content import Content, Items, Paragraph, Pictures, Table
+from hna.publish.content import Content, Items, Panels, Paragraph, Pictures, Table
 from hna.publish.report import Report
 from hna.publish.tables import shown
 
@@ -47,7 +47,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )  # fmt: skip
     environment.filters["drawn"] = Markup
-    environment.tests |= {kind.__name__.lower(): _test(kind) for kind in (Items, Paragraph, Pictures, Table)}
+    environment.tests |= {kind.__name__.lower(): _test(kind) for kind in (Items, Panels, Paragraph, Pictures, Table)}
     return environment
 
 

@@ -8,9 +8,23 @@ from hna.publish import wording
 from hna.publish.assumptions import allowances, assumptions, steps
 from hna.publish.charts import Mark, bars, fan, intervals, pyramid
 from hna.publish.codes import in_words
-from hna.publish.content import Block, Cell, Column, Item, Items, Paragraph, Part, Picture, Pictures, Table
+from hna.publish.content import (
+    Block,
+    Cell,
+    Column,
+    Item,
+    Items,
+    Panel,
+    Panels,
+    Paragraph,
+    Part,
+    Picture,
+    Pictures,
+    Table,
+)
 from hna.publish.facts import AreaFacts, Cut, NeedFacts, projected
 from hna.publish.figures import ABSENT, cell, every_figure, ids, text
+from hna.publish.headline import headline
 from hna.publish.links import public
 from hna.publish.rounding import Value, say
 from hna.publish.tables import shown
@@ -40,30 +54,35 @@ def parts_of(facts: NeedFacts, refs: Refs, level: float) -> tuple[Part, ...]:
 
 
 def _findings(facts: NeedFacts, refs: Refs, level: float) -> Iterator[Block]:
-    universe = facts.answer.rates.universe
-    used = [use.source for use in facts.model.known]
-    for place in facts.areas:
-        need = facts.value(place.area, place.base_year, "need")
-        if need is None:
-            continue
-        lines = [wording.expected(place.area, universe, place.base_year, need, level)]
-        cited = list(ids(facts, refs))
-        for compared in place.comparisons:
-            lines += [wording.recorded(compared), wording.gap(compared)]
-            cited += [refs[source.id] for source in compared.sources if source.id in refs]
-            if facts.model.target and "target_shortfall" in compared.figures:
-                lines.append(wording.target(compared, facts.model.target))
-        for side in place.refused:
-            lines.append(wording.not_comparable(side))
-            cited += [refs[side.ledger.known]] if side.ledger.known in refs else []
-        if not place.comparisons:
-            here = [name for name in used if name in refs]
-            lines.append(wording.no_gap(facts.model.missing_core_data, place.refused, bool(used), here or used))
-        yield Paragraph(" ".join(lines), tuple(dict.fromkeys(cited)), "lead")
+    panels = tuple(panel for place in facts.areas if (panel := _panel(facts, place, refs, level)) is not None)
+    yield Panels(panels)
     if facts.model.denominator:
         stands = facts.model.denominator
         said = f"The people counted stand for {shown(stands.stands_for)}. {wording.sentence(stands.because)}"
         yield Paragraph(said, (), "note")
+
+
+def _panel(facts: NeedFacts, place: AreaFacts, refs: Refs, level: float) -> Panel | None:
+    need = facts.value(place.area, place.base_year, "need")
+    if need is None:
+        return None
+    universe = facts.answer.rates.universe
+    said = [
+        Paragraph(wording.expected(place.area, universe, place.base_year, need, level), ids(facts, refs), "lead"),
+    ]
+    for compared in place.comparisons:
+        cited = tuple(refs[source.id] for source in compared.sources if source.id in refs)
+        said += [Paragraph(wording.recorded(compared), cited), Paragraph(wording.gap(compared))]
+        if facts.model.target and "target_shortfall" in compared.figures:
+            said.append(Paragraph(wording.target(compared, facts.model.target), (), "note"))
+    for side in place.refused:
+        cited = (refs[side.ledger.known],) if side.ledger.known in refs else ()
+        said.append(Paragraph(wording.not_comparable(side), cited))
+    if not place.comparisons:
+        used = [use.source for use in facts.model.known]
+        held = [name for name in used if name in refs] or used
+        said.append(Paragraph(wording.no_gap(facts.model.missing_core_data, place.refused, bool(used), held)))
+    return Panel(wording.name_of(place.area), headline(place, need), tuple(said))
 
 
 def _numbers(facts: NeedFacts, refs: Refs) -> Table:
@@ -97,24 +116,22 @@ def _mark(label: str, kind: str, value: Value) -> Mark:
 
 
 def _interval_chart(facts: NeedFacts, level: float) -> Pictures:
-    marks = []
+    held: list[tuple[int, str, str, Value]] = []
     for place in facts.areas:
         name = wording.name_of(place.area)
-        if place.comparisons:
-            for found in place.comparisons:
-                when = wording.middle(found.year)
-                labels = {"need": "estimated", "known": "known", "gap": "gap"}
-                marks += [
-                    _mark(f"{name} {label}, {when}", key, found.figures[key])
-                    for key, label in labels.items()
-                    if key != "gap" or "W723" not in found.flags
-                ]
-        else:
-            value = facts.value(place.area, place.base_year, "need")
-            if value is not None:
-                marks.append(_mark(f"{name} estimated, {wording.middle(place.base_year)}", "need", value))
-    alt = "Intervals. " + ". ".join(f"{mark.label}: {mark.said}" for mark in marks) + "."
-    title = f"{shown(facts.model.title)}: each number with its {100 * level:g}% interval"
+        for found in place.comparisons:
+            labels = {"need": "estimated", "known": "known"} | ({} if "W723" in found.flags else {"gap": "gap"})
+            held += [(found.year, f"{name} {label}", key, found.figures[key]) for key, label in labels.items()]
+        value = facts.value(place.area, place.base_year, "need")
+        if not place.comparisons and value is not None:
+            held.append((place.base_year, f"{name} estimated", "need", value))
+    years = sorted({year for year, *_ in held})
+    marks = [
+        _mark(label if len(years) == 1 else f"{label}, {year}", key, value) for year, label, key, value in held
+    ]  # fmt: skip
+    dates = wording.listed(wording.middle(year) for year in years)
+    alt = f"Intervals, {dates}. " + ". ".join(f"{mark.label}: {mark.said}" for mark in marks) + "."
+    title = f"{shown(facts.model.title)}, {dates}: each number with its {100 * level:g}% interval"
     note = "A filled dot is an estimate, a diamond a count of people known, a hollow square the gap between them."
     return Pictures((Picture(title, alt, intervals(marks, alt)),), note)
 

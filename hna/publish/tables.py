@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from hna.answers.answer import COLUMNS
+from hna.answers.rows import COLUMNS
 from hna.publish.report import Report
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

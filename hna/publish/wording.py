@@ -75,7 +75,7 @@ def expected(place: Area, universe: Universe, year: int, need: Value, level: flo
     people = say(need)
     limits = f", {say_percent(level)} interval {people.interval}" if people.interval else ""
     return (
-        f"{name_of(place)}: given the characteristics of the local population we would expect about {people.number} "
+        f"Given the characteristics of the local population of {name_of(place)} we would expect about {people.number} "
         f"{shown(universe.words)} to meet the definition of {shown(universe.condition)} in {middle(year)}{limits}."
     )
 
@@ -151,7 +151,7 @@ def not_comparable(side: Refused) -> str:
     known = say(side.known)
     unit = shown(unit_of(side.source))
     return (
-        f"{name_of(side.ledger.area)}: {say(side.need).words} people are estimated in {middle(side.year)}; {known.bare} {unit} "
+        f"About {say(side.need).bare} people are estimated in {middle(side.year)}; {known.bare} {unit} "
         f"were recorded by {who}{when}. The two are not comparable, because they differ in {differences(side.ledger)}."
     )
 
