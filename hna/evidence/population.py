@@ -37,6 +37,7 @@ class Population:
     people : shape (area, year, sex, age), whole people unless bridged or graduated.
     bridges : what was done to the published table, in words.
     flags : diagnostic codes.
+    first_year : first year of the whole table, of which this may be a part.
     """
 
     sources: tuple[PopulationSource, ...]
@@ -47,6 +48,12 @@ class Population:
     people: NDArray[np.float64]
     bridges: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    first_year: int | None = None
+
+    @property
+    def base_year(self) -> int:
+        """First year of the whole table: the year from which a projection starts."""
+        return self.years[0] if self.first_year is None else self.first_year
 
     @property
     def source(self) -> PopulationSource:
@@ -210,7 +217,8 @@ def _read_population(
         wanted = Gazetteer(population.areas).find_all(areas) if areas is not None else list(population.areas)
     where = {area.code: n for n, area in enumerate(population.areas)}
     rows = [where[area.code] for area in wanted]
-    population = replace(population, areas=tuple(wanted), people=population.people[rows])
+    first = areas_and_years(shelf, name)[1][0]
+    population = replace(population, areas=tuple(wanted), people=population.people[rows], first_year=first)
     return population if years is None else population.at(sorted(set(years)))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from hna.answers.answer import COLUMNS
+from hna.answers.rows import COLUMNS
 from tests.cli.test_bad_input import call
 from tests.conftest import Workspace
 
