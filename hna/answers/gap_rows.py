@@ -169,16 +169,16 @@ class GapRows:
         """The gap added up over the cells in which the estimate exceeds the count: signed draws, never clipped ones."""
         held = [(cut, self._people(counts, use, rows)) for cut, rows in cells] or [(whole, people)]
         low, high = np.zeros(self.rates.size), np.zeros(self.rates.size)
-        total: float | None = 0.0
+        point_gap: float | None = 0.0
         for cut, known in held:
             point = float(total(self.block.headline, cut, 0))
             if point <= known.middle:
                 continue
             drawn = total(self.block.draws, cut, 1)
             low, high = low + drawn - known.high, high + drawn - known.low
-            total = None if total is None or known.point is None else total + point - known.point
+            point_gap = None if point_gap is None or known.point is None else point_gap + point - known.point
         at = [(1 - self.level) / 2, (1 + self.level) / 2]
-        figure = Figure(total, float(np.quantile(low, at[0])), float(np.quantile(high, at[1])))
+        figure = Figure(point_gap, float(np.quantile(low, at[0])), float(np.quantile(high, at[1])))
         self.rows.append(row(self.rates, self.block, whole, "gap_positive", figure, self.level, flags))
 
     def _subgroups(self, counts: Known, use: KnownUse, by: Sequence[str]) -> None:
