@@ -1,0 +1,81 @@
+"""People on no list: published and closed-form answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hna.errors import ModelError, QuantityError
+from hna.model.hidden import _hierarchical, multiplier, several_lists, two_lists
+
+# Spina bifida in upstate New York by birth certificate, death certificate and rehabilitation file (Hook, Albright and
+# Cross 1980, Am J Epidemiol 112:750-758).
+SPINA_BIFIDA = {
+    (1, 0, 0): 60, (0, 1, 0): 49, (1, 1, 0): 4, (0, 0, 1): 247, (1, 0, 1): 112, (0, 1, 1): 142, (1, 1, 1): 12,
+}  # fmt: skip
+NAMES = ("birth", "death", "rehabilitation")
+
+
+def test_two_lists_as_the_methods_page_has_them():
+    found = two_lists(200, 150, 60)
+    assert found.total == pytest.approx(496.6, abs=0.05)
+    assert found.interval() == pytest.approx((431, 593), abs=0.6)
+    draws = found.draw(1, "x", 20_000)
+    assert draws.mean() == pytest.approx(found.total, rel=2e-3)
+    assert draws.min() > found.observed
+    assert np.quantile(draws, [0.025, 0.975]) == pytest.approx(found.interval(), rel=0.02)
+
+
+def test_two_lists_that_are_one():
+    found = two_lists(50, 50, 50)
+    assert (found.total, found.interval()) == (50, (50, 50))
+    with pytest.raises(QuantityError):
+        two_lists(10, 5, 6)
+
+
+def test_the_number_of_hierarchical_models():
+    assert [len(list(_hierarchical(lists))) for lists in (3, 4, 5)] == [8, 113, 1024]
+
+
+def test_log_linear_models_have_their_closed_forms():
+    found = several_lists(SPINA_BIFIDA, NAMES)
+    everything = {model.model: model for model in found.near}
+    n = SPINA_BIFIDA
+    pairs = n[1, 1, 1] * n[1, 0, 0] * n[0, 1, 0] * n[0, 0, 1] / (n[1, 1, 0] * n[1, 0, 1] * n[0, 1, 1])
+    full = "birth×death + birth×rehabilitation + death×rehabilitation"
+    if full in everything:
+        assert everything[full].unseen == pytest.approx(pairs, rel=1e-6)
+    assert found.flags == ("W621",)
+    assert len(found.near) + found.others + len(found.failed) == 8
+    assert found.near[0].observed == 626
+    low, high = found.span()
+    assert low < min(model.total for model in found.near) <= max(model.total for model in found.near) < high
+    assert "cannot choose" in found.words
+
+
+def test_independent_lists_are_recovered():
+    share, people = (0.5, 0.4, 0.3), 10_000
+    counts = {
+        cell: round(people * np.prod([p if on else 1 - p for p, on in zip(share, cell, strict=True)]))
+        for cell in SPINA_BIFIDA
+    }
+    found = several_lists(counts, NAMES)
+    assert found.near[0].model == "independent"
+    assert found.near[0].total == pytest.approx(people, rel=1e-3)
+
+
+def test_too_few_lists_or_strange_patterns_are_refused():
+    with pytest.raises(ModelError) as told:
+        several_lists({(1, 0): 5}, ("a", "b"))
+    assert told.value.codes == ("R623",)
+    with pytest.raises(QuantityError):
+        several_lists({(0, 0, 0): 5}, NAMES)
+
+
+def test_multiplier_as_the_methods_page_has_it():
+    found = multiplier(300, 50, 200, 1, "x", 50_000)
+    assert found.point == 1200
+    assert found.draws.mean() == pytest.approx(1218, abs=1)
+    assert found.interval() == pytest.approx((961, 1556), abs=4)
+    with pytest.raises(QuantityError):
+        multiplier(300, 0, 200, 1, "x", 10)
