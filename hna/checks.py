@@ -11,7 +11,7 @@ from hna.evidence.known import read_known
 from hna.evidence.population import read_population
 from hna.evidence.prevalence import read_prevalence
 from hna.evidence.shelf import FOLDERS, TABLES, Shelf
-from hna.evidence.source import KnownSource, PopulationSource, PrevalenceSource, fingerprint
+from hna.evidence.source import KnownSource, PopulationSource, PrevalenceSource, fingerprint, read_record
 from hna.model.rates import make_rates
 from hna.model.spec import read_model
 
@@ -78,7 +78,7 @@ def _check_sources(shelf: Shelf, found: Findings, used: set[str]) -> None:
             except HnaError as error:
                 found.note(error)
                 continue
-            if record.sha256 is None:
+            if read_record(folder / "source.yaml").sha256 is None:
                 found.warnings.append(f"{folder / 'source.yaml'} has no sha256: --fix-fingerprints writes it")
             if isinstance(record, PrevalenceSource) and name not in used and not record.unused:
                 found.warnings.append(f"{folder / 'source.yaml'} is used by no model: say why under `unused`")

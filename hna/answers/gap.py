@@ -126,8 +126,8 @@ def figures(
     Returns
     -------
     figures for ``known, gap, coverage, p_known_exceeds_need`` and, with a target, ``target_shortfall``. The gap is need
-    less known and keeps its sign; coverage is known over need (of at least one person), its estimate the median of the
-    draws.
+    less known and keeps its sign, its probability that of a gap above zero (the least that hidden counts allow);
+    coverage is known over need (of at least one person), its estimate the median of the draws.
     """
     at = [(1 - level) / 2, (1 + level) / 2]
     point = known.point
@@ -142,8 +142,8 @@ def figures(
 
     def spread(lowest: Array, highest: Array, estimate: float | None, positive: bool = False) -> Figure:
         lower, upper = float(np.quantile(lowest, at[0])), float(np.quantile(highest, at[1]))
-        chance = float(((lowest > 0).mean() + (highest > 0).mean()) / 2) if positive else None
-        return Figure(estimate, lower, upper, chance if point is not None or not positive else None)
+        # Where only bounds are known, the chance at the bound that makes it least.
+        return Figure(estimate, lower, upper, float((lowest > 0).mean()) if positive else None)
 
     found = {"known": of_known}
     gap_point = None if point is None else need_point - point

@@ -140,8 +140,9 @@ class Shelf:
         if not isinstance(record, kind):
             remedy = f"{FOLDERS[kind]}/ holds sources of one kind"
             raise SourceError(Fault(f"kind is {record.kind!r}", remedy, file=str(folder / "source.yaml"), field="kind"))
-        check_fingerprint(record, table_file(folder), required=not self.own(folder))
-        return record
+        table = table_file(folder)
+        check_fingerprint(record, table, required=not self.own(folder))
+        return record if record.sha256 else record.model_copy(update={"sha256": fingerprint(table)})
 
     def records(self, kind: type[AnySource]) -> Iterator[AnySource]:
         """Every record of a kind, by name."""
