@@ -1,0 +1,236 @@
+"""What an area is set beside: its region, England and its statistical neighbours, and which counts may be pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from hna.errors import Fault, SourceError
+from hna.evidence.population import areas_and_years
+from hna.evidence.shelf import Shelf, table_file
+from hna.evidence.source import AreasSource, PopulationSource
+from hna.evidence.tables import read_columns
+from hna.measure.areas import Nesting
+
+Kind = Literal["region", "england", "statistical-neighbours"]
+KINDS: tuple[Kind, ...] = ("region", "england", "statistical-neighbours")
+ENGLAND = "E92000001"
+REGION = "E12"
+GROUPS = "neighbours"
+"""A lookup whose id ends in this word is of groups: its parent is the area compared, its children its group."""
+COLUMNS = ("child", "parent", "vintage", "best_fit")
+
+
+@dataclass(frozen=True)
+class Comparator:
+    """What an area is set beside.
+
+    Parameters
+    ----------
+    kind : region, england or statistical-neighbours.
+    code : of the region or England; of the lookup, for neighbours.
+    name : as in a sentence.
+    label : as in a table, with the lookup that gave a group.
+    group : codes of the neighbours as listed; empty for a region and England.
+    includes_self : whether the area is one of its own group, as in Halton's of 2014.
+    """
+
+    kind: Kind
+    code: str
+    name: str
+    label: str
+    group: tuple[str, ...] = ()
+    includes_self: bool = True
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Whose counts make up a comparator.
+
+    Parameters
+    ----------
+    comparator : what they make up.
+    members : codes whose counts are added; or the comparator's own code, where the source prints its total.
+    missing : listed neighbours without a count, removed from numerator and denominator.
+    """
+
+    comparator: Comparator
+    members: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def own_total(self) -> bool:
+        """Whether the publisher's own total stands for the sum of the members."""
+        return self.members == (self.comparator.code,)
+
+
+class _Lookup(NamedTuple):
+    """Parents of each child, and the vintages named."""
+
+    parents: dict[str, list[str]]
+    vintages: tuple[str, ...]
+
+    def vintage(self, name: str) -> str:
+        """The one vintage of a group."""
+        if len(self.vintages) != 1:
+            remedy = "Put each vintage in a lookup of its own: boundaries change"
+            raise SourceError(
+                Fault("a group of neighbours has several vintages", remedy, file=name, rows=self.vintages)
+            )
+        return self.vintages[0]
+
+
+def _read(shelf: Shelf, name: str) -> _Lookup:
+    table = read_columns(table_file(shelf.folder(AreasSource, name)), COLUMNS)
+    found: dict[str, list[str]] = {}
+    for child, parent in zip(table["child"].astype(str), table["parent"].astype(str), strict=True):
+        found.setdefault(child, []).append(parent)
+    return _Lookup(found, tuple(sorted(set(table["vintage"].astype(str)))))
+
+
+class Surroundings:
+    """Comparators of any area, from the lookups on a shelf.
+
+    Parameters
+    ----------
+    shelf : its ``data/areas``, the analyst's own first.
+    """
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+
+    def _lookup(self, name: str) -> _Lookup:
+        """One lookup, read once a shelf."""
+        return self._shelf.once(("lookup", name), lambda: _read(self._shelf, name))
+
+    def _names(self, groups: bool) -> list[str]:
+        """Lookups of groups, or of nestings, small ones first."""
+        folders = self._shelf.folders(AreasSource)
+        chosen = [name for name in folders if name.endswith(GROUPS) == groups]
+        return sorted(chosen, key=lambda name: (table_file(folders[name]).stat().st_size, name))
+
+    def nesting(self, code: str) -> Nesting:
+        """Which areas lie in which: as many lookups as it takes to place an area in England."""
+        return self._shelf.once(("nesting", code), lambda: self._nesting(code))
+
+    def _nesting(self, code: str) -> Nesting:
+        merged: dict[str, tuple[str, ...]] = {}
+        for name in self._names(False):
+            for child, parents in self._lookup(name).parents.items():
+                merged[child] = tuple(dict.fromkeys((*merged.get(child, ()), *parents)))
+            if ENGLAND in Nesting(merged).ancestors(code):
+                break
+        return Nesting(merged)
+
+    def names(self) -> dict[str, str]:
+        """Names of areas, as the populations on the shelf print them."""
+
+        def read() -> dict[str, str]:
+            found: dict[str, str] = {}
+            for name in self._shelf.folders(PopulationSource):
+                for area in areas_and_years(self._shelf, name)[0].areas:
+                    found.setdefault(area.code, area.name)
+            return found
+
+        return self._shelf.once(("area names",), read)
+
+    def of(self, code: str, kinds: Sequence[Kind] = KINDS) -> list[Comparator]:
+        """Comparators of an area, of the kinds asked for, those there are.
+
+        Parameters
+        ----------
+        code : of the area.
+        kinds : region, england, statistical-neighbours.
+
+        Returns
+        -------
+        list of Comparator
+            In the order asked for. Of several groups of neighbours that name the area the analyst's own comes first,
+            then the latest.
+        """
+        return self._shelf.once(("comparators", code, tuple(kinds)), lambda: self._of(code, kinds))
+
+    def _of(self, code: str, kinds: Sequence[Kind]) -> list[Comparator]:
+        above = self.nesting(code).ancestors(code)
+        found = []
+        for kind in kinds:
+            if kind == "statistical-neighbours":
+                found.extend(list(self.groups(code))[:1])
+                continue
+            wanted = [one for one in above if (one == ENGLAND if kind == "england" else one.startswith(REGION))]
+            found.extend(
+                Comparator(kind, one, self.names().get(one, one), self.names().get(one, one)) for one in wanted[:1]
+            )
+        return found
+
+    def groups(self, code: str) -> Iterator[Comparator]:
+        """Every group of statistical neighbours of an area: the analyst's own first, then by vintage, latest first."""
+        folders = self._shelf.folders(AreasSource)
+        order = {name: (self._shelf.own(folders[name]), self._lookup(name).vintage(name)) for name in self._names(True)}
+        for name in sorted(order, key=lambda one: order[one], reverse=True):
+            group = tuple(child for child, parents in self._lookup(name).parents.items() if code in parents)
+            if group:
+                label = f"statistical neighbours ({name})"
+                yield Comparator("statistical-neighbours", name, "statistical neighbours", label, group, code in group)
+
+    def around(self, codes: Collection[str], kinds: Sequence[Kind] = KINDS) -> set[str]:
+        """Some areas with every region, nation, neighbour and neighbour's district that they are set beside."""
+        found = set(codes)
+        for code in codes:
+            for comparator in self.of(code, kinds):
+                found.add(comparator.code)
+                for one in comparator.group:
+                    found.update((one, *self.nesting(code).children(one)))
+        return found
+
+    def pool(self, comparator: Comparator, area: str, held: Collection[str]) -> Pool:
+        """Whose counts make up a comparator, among the areas that have one.
+
+        A region and England are the sum of the authorities under them, each counted once (a county or its districts, never
+        both); where the source has fewer than two of them and prints the total itself, that total. A neighbour without a
+        count of its own is the sum of its districts if all of them have one.
+
+        Parameters
+        ----------
+        comparator : from `of`.
+        area : code of the area compared.
+        held : codes with a count (and people).
+        """
+        nesting = self.nesting(area)
+        if comparator.kind == "statistical-neighbours":
+            members: list[str] = []
+            missing: list[str] = []
+            for code in comparator.group:
+                parts = (code,) if code in held else self._parts(nesting, code, held)
+                members.extend(parts)
+                missing.extend(() if parts else (code,))
+            return Pool(comparator, tuple(dict.fromkeys(members)), tuple(missing))
+        above = set(nesting.ancestors(area))
+        inside = self._under(nesting, comparator.code)
+        candidates = {code for code in inside if code in held and code not in above and not code.startswith(REGION)}
+        members = [code for code in sorted(candidates) if not candidates.intersection(nesting.ancestors(code))]
+        if len(members) < 2 and comparator.code in held:
+            return Pool(comparator, (comparator.code,))
+        return Pool(comparator, tuple(members))
+
+    def _under(self, nesting: Nesting, code: str) -> set[str]:
+        """Every area that lies in one, near or far."""
+        below: dict[str, list[str]] = {}
+        for child, parents in nesting.parents.items():
+            for parent in parents:
+                below.setdefault(parent, []).append(child)
+        found: set[str] = set()
+        front = [code]
+        while front:
+            for child in below.get(front.pop(), ()):
+                if child not in found:
+                    found.add(child)
+                    front.append(child)
+        return found
+
+    @staticmethod
+    def _parts(nesting: Nesting, code: str, held: Collection[str]) -> tuple[str, ...]:
+        """Areas directly in one, if all of them are held."""
+        children = nesting.children(code)
+        return tuple(children) if children and all(child in held for child in children) else ()
