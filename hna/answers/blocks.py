@@ -21,6 +21,7 @@ TOLERANCE = 1e-9
 REACH = 3.25
 """Standard deviations of an area's own error that an expansion spans; the draws beyond, one in 870, are summed directly."""
 NODES = range(3, 20)
+_TILE = 2**16
 
 
 @dataclass(frozen=True, eq=False)
@@ -342,13 +343,19 @@ class Carrier:
             return np.stack([here @ terms.moved(severity, slice(None), h) for here, h in zip(people, own, strict=True)])
         variable, weight = errors.placed(group, terms.expansion)
         powers = terms.coefficients[:, severity]
-        part: Array = people @ powers[-1]
-        scratch = np.empty_like(part)
-        for power in powers[-2::-1]:
-            part *= variable
-            part += np.matmul(people, power, out=scratch)
-        if weight is not None:
-            part *= weight
+        part = np.empty((len(people), powers.shape[-1]))
+        step = max(_TILE // powers.shape[-1], 8)
+        scratch = np.empty((step, powers.shape[-1]))
+        for start in range(0, len(people), step):
+            tile = slice(start, start + step)
+            here, out, moved = people[tile], part[tile], variable[tile]
+            more = scratch[: len(here)]
+            np.matmul(here, powers[-1], out=out)
+            for power in powers[-2::-1]:
+                out *= moved
+                out += np.matmul(here, power, out=more)
+            if weight is not None:
+                out *= weight[tile]
         rows, draws = beyond
         part[beyond] = np.einsum("nc,cn->n", people[rows], terms.moved(severity, draws, own[beyond]))
         return part

@@ -298,9 +298,8 @@ def read_block(
     rows = np.zeros(len(block), dtype=bool) if known is None else np.isfinite(known.low).ravel()
     if known is not None and rows.any():
         of = block[rows]
-        figures = gap_figures(
-            of, known.low.ravel()[rows], known.high.ravel()[rows], known.factor, work.level, work.target
-        )
+        low, high, printed = (values.ravel()[rows] for values in (known.low, known.high, known.printed))
+        figures = gap_figures(of, low, high, printed, known.factor, work.level, work.target)
         for name in GAP:
             if name in figures:
                 found[name] = np.full(len(block), np.nan)

@@ -20,7 +20,7 @@ GAP = (
     "shortfall_lower", "shortfall_upper", "shortfall_probability",
 )  # fmt: skip
 """What is kept of a gap besides."""
-_TINY = 1e-9
+_ONE = 1.0
 _EDGE = 6
 _ENOUGH = 0.7
 
@@ -104,7 +104,13 @@ def limits(block: Array, level: float, order: Order | None = None) -> tuple[Arra
 
 
 def gap_figures(
-    block: Array, low: Array, high: Array, factor: Array | None, level: float, target: float | None
+    block: Array,
+    low: Array,
+    high: Array,
+    printed: NDArray[np.bool_],
+    factor: Array | None,
+    level: float,
+    target: float | None,
 ) -> dict[str, Array]:
     """Everything said of need and known, row by row: as `hna.answers.gap.figures` says it of one.
 
@@ -112,14 +118,15 @@ def gap_figures(
     ----------
     block : shape (row, draw), people in need; sorted in place where `factor` is None.
     low, high : shape (row,), least and most people known.
+    printed : shape (row,), whether the number itself is printed; else its limits are its bounds.
     factor : shape (draw,), measurement model of the count; None for a count taken as it is.
     level : confidence level.
     target : share of people in need who should be known.
 
     Returns
     -------
-    arrays of shape (row,) named as in `GAP`; coverage is the median of the draws. Whether a probability of a gap that
-    is hidden is printed is left to the reader.
+    arrays of shape (row,) named as in `GAP`; coverage is the median of the draws. Where only bounds are known, the
+    probability of a gap is the one at the bound that makes it least.
     """
     alpha = (1 - level) / 2
     at = (alpha, 1 - alpha)
@@ -129,23 +136,21 @@ def gap_figures(
         lower, upper = read_sorted(block, at)
         found["known_lower"], found["known_upper"] = low, high
         found["gap_lower"], found["gap_upper"] = lower - high, upper - low
-        more, most = (block > high[:, None]).mean(axis=-1), (block > low[:, None]).mean(axis=-1)
-        found["gap_probability"] = (more + most) / 2
-        inverse = 1 / np.maximum(block[:, ::-1], _TINY)
+        found["gap_probability"] = (block > high[:, None]).mean(axis=-1)
+        inverse = 1 / np.maximum(block[:, ::-1], _ONE)
         small, middle, large = read_sorted(inverse, (alpha, 0.5, 1 - alpha))
         found["coverage"], found["coverage_lower"], found["coverage_upper"] = low * middle, low * small, high * large
         found["exceed_lower"] = (block < low[:, None]).mean(axis=-1)
         found["exceed_upper"] = (block < high[:, None]).mean(axis=-1)
         if target is not None:
             found["shortfall_lower"], found["shortfall_upper"] = target * lower - high, target * upper - low
-            more = (target * block > high[:, None]).mean(axis=-1)
-            most = (target * block > low[:, None]).mean(axis=-1)
-            found["shortfall_probability"] = (more + most) / 2
+            found["shortfall_probability"] = (target * block > high[:, None]).mean(axis=-1)
         return found
     least, greatest = low[:, None] * factor, high[:, None] * factor
     exact = bool(np.array_equal(low, high))
-    safe = np.maximum(block, _TINY)
-    found["known_lower"], found["known_upper"] = _between(least, greatest, at)
+    safe = np.maximum(block, _ONE)
+    found["known_lower"] = np.where(printed, read_sorted(np.sort(least, axis=-1), at[:1])[0], least.min(axis=-1))
+    found["known_upper"] = np.where(printed, read_sorted(np.sort(greatest, axis=-1), at[1:])[0], greatest.max(axis=-1))
     found["exceed_lower"], found["exceed_upper"] = (least > block).mean(axis=-1), (greatest > block).mean(axis=-1)
     found["gap_lower"], found["gap_upper"], found["gap_probability"] = _spread(block, least, greatest, at, exact)
     ratio = np.sort(least / safe, axis=-1)
@@ -158,14 +163,9 @@ def gap_figures(
     return found
 
 
-def _between(least: Array, greatest: Array, at: tuple[float, float]) -> tuple[Array, Array]:
-    return read_sorted(np.sort(least, axis=-1), at[:1])[0], read_sorted(np.sort(greatest, axis=-1), at[1:])[0]
-
-
 def _spread(
     wanted: Array, least: Array, greatest: Array, at: tuple[float, float], exact: bool
 ) -> tuple[Array, Array, Array]:
     lowest = np.sort(wanted - greatest, axis=-1)
     highest = lowest if exact else np.sort(wanted - least, axis=-1)
-    chance = ((lowest > 0).mean(axis=-1) + (highest > 0).mean(axis=-1)) / 2
-    return read_sorted(lowest, at[:1])[0], read_sorted(highest, at[1:])[0], chance
+    return read_sorted(lowest, at[:1])[0], read_sorted(highest, at[1:])[0], (lowest > 0).mean(axis=-1)

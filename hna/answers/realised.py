@@ -6,13 +6,14 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 Array = NDArray[np.float64]
 Method = Literal["binomial", "inverse"]
 
 METHOD: Method = "binomial"
 """In use: a binomial number drawn anew for each year, or the inversion of one score for all years (`whole_people`)."""
+_TILE = 2**15
 SMALL = 4.0
 """Below this many expected people the distribution is searched step by step; above, its expansion is used."""
 
@@ -20,6 +21,12 @@ SMALL = 4.0
 def method_in_use() -> Method:
     """How chance in small numbers is drawn."""
     return METHOD
+
+
+def scores_at(points: Array) -> Array:
+    """Standard normal scores of probabilities."""
+    scores: Array = ndtri(points)
+    return scores
 
 
 class Scores:
@@ -85,28 +92,37 @@ def whole_people(expected: Array, size: Array, scores: Scores) -> Array:
 
 
 def _expansion(expected: Array, size: Array, scores: Scores) -> Array:
-    chance = expected * (-1 / size)[:, None]
-    np.maximum(chance, -1.0, out=chance)
+    found = np.empty_like(expected)
+    step = max(_TILE // expected.shape[-1], 8)
+    for start in range(0, len(expected), step):
+        _expand(slice(start, start + step), expected, size, scores, found)
+    return found
+
+
+def _expand(tile: slice, expected: Array, size: Array, scores: Scores, out: Array) -> None:
+    mean, most, found = expected[tile], size[tile, None], out[tile]
+    chance = mean * (-1 / most)
     chance += 1.0
-    variance = expected * chance
+    np.maximum(chance, 0.0, out=chance)
+    variance = mean * chance
     np.maximum(variance, 1e-12, out=variance)
-    found: Array = np.sqrt(variance)
-    variance /= size[:, None]
-    variance *= scores.spread
-    variance += scores.plain
+    np.sqrt(variance, out=found)
+    variance *= 1 / most
+    variance *= scores.spread[tile]
+    variance += scores.plain[tile]
     variance /= found
-    found *= scores.scores
+    found *= scores.scores[tile]
     found += variance
-    found += expected
+    found += mean
     # The skewness of the binomial is 1 - 2p, and chance is 1 - p.
     chance *= 2.0
     chance -= 1.0
-    chance *= scores.skew
+    chance *= scores.skew[tile]
     found += chance
     found += 0.5
     np.floor(found, out=found)
-    np.clip(found, 0.0, size[:, None], out=found)
-    return found
+    np.maximum(found, 0.0, out=found)
+    np.minimum(found, most, out=found)
 
 
 def _search(expected: Array, size: Array, points: Array) -> Array:

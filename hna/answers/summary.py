@@ -147,7 +147,6 @@ class Summary:
                 if name == "target_shortfall" and self.rates.model.target is None:
                     continue
                 chance = held.get(f"{part}_probability")
-                chance = None if chance is None else np.where(sure, chance, np.nan)
                 yield self._rows(
                     cut, name, middle, held[f"{part}_lower"], held[f"{part}_upper"], chance, codes, counted
                 )

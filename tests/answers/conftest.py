@@ -1,0 +1,52 @@
+"""Rates on the shelf, and small areas made up to carry them to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from hna.evidence.population import Population
+from hna.evidence.shelf import Shelf
+from hna.evidence.source import PopulationSource
+from hna.measure.ages import AgeAxis, AgeBand
+from hna.measure.areas import Area
+from hna.model.rates import Rates, make_rates
+from hna.model.spec import read_model
+
+SINGLE = AgeAxis((*(AgeBand(age, age) for age in range(90)), AgeBand(90, None)))
+
+
+@pytest.fixture(scope="session")
+def rates_for(shipped_shelf: Shelf) -> Callable[..., Rates]:
+    """Rates of a shipped model, some of its errors changed."""
+
+    def make(name: str, draws: int = 400, **errors: float) -> Rates:
+        model = read_model(shipped_shelf.model_file(name))
+        if errors:
+            held = model.prevalence.errors.model_copy(update={**errors, "because": "to see one thing"})
+            model = model.model_copy(update={"prevalence": model.prevalence.model_copy(update={"errors": held})})
+        return make_rates(model, shipped_shelf, draws=draws, seed=5)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def dementia(rates_for: Callable[..., Rates]) -> Rates:
+    """Rates with transport error, staleness and strata."""
+    return rates_for("dementia")
+
+
+@pytest.fixture(scope="session")
+def small_areas() -> Callable[..., Population]:
+    """People by sex and single year of age in made-up areas, about `size` in each."""
+
+    def make(areas: int, size: float = 1700, years: tuple[int, ...] = (2023, 2035)) -> Population:
+        generator = np.random.default_rng(7)
+        people = generator.poisson(size / 182 * np.linspace(1.4, 0.6, 91), (areas, len(years), 2, 91)).astype(float)
+        record = PopulationSource.model_construct(id="made-up", base="resident", basis="estimate")
+        named = tuple(Area(f"L{n:05}", f"Area {n}") for n in range(areas))
+        return Population((record,), named, years, ("female", "male"), SINGLE, people)
+
+    return make

@@ -1,0 +1,210 @@
+"""Streamed need is need: the same draws, the same limits, alone or among all, and groups add up in every draw."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hna.answers import realised
+from hna.answers.blocks import REACH, TOLERANCE, Carrier, expansion
+from hna.answers.need import need
+from hna.answers.nest import Grouping
+from hna.answers.stream import summarise
+from hna.errors import AxisError, QuantityError
+from hna.measure.areas import Area
+from hna.model.rates import Rates
+
+MODELS = ("dementia", "hypertension", "adhd", "alcohol-dependence", "young-onset-dementia", "perinatal-depression")
+WORST = 1e-9
+
+
+def _grouping(of, name):
+    count = int(of.max()) + 1
+    return Grouping(tuple(Area(f"{name}{n}", f"{name} {n}") for n in range(count)), np.arange(len(of)), of)
+
+
+@pytest.mark.parametrize("size", [1700, 60_000])
+@pytest.mark.parametrize("name", MODELS)
+def test_draws_and_limits_are_those_of_need(rates_for, small_areas, name, size):
+    rates, population = rates_for(name), small_areas(12, size)
+    whole = need(rates, population)
+    drawn = whole.draws.transpose("area", "year", "draw").values
+    found = summarise(rates, population, keep_draws=True)
+    np.testing.assert_allclose(found.draws, drawn, rtol=WORST)
+    lower, upper = np.quantile(drawn, [0.025, 0.975], axis=-1)
+    for told, wanted in (("lower", lower), ("upper", upper), ("mean", drawn.mean(-1)), ("sd", drawn.std(-1))):
+        np.testing.assert_allclose(found.values[told][0], wanted, rtol=WORST, err_msg=told)
+    np.testing.assert_allclose(found.values["estimate"][0], whole.headline.values, rtol=1e-13)
+
+
+@pytest.mark.parametrize("errors", [{"transport": 0.0}, {"transport": 0.0, "staleness": 0.0}, {"transport": 0.6}])
+def test_shared_rates_and_wide_errors_too(rates_for, small_areas, errors):
+    rates, population = rates_for("hypertension", **errors), small_areas(10, 30_000)
+    drawn = need(rates, population).draws.transpose("area", "year", "draw").values
+    found = summarise(rates, population)
+    np.testing.assert_allclose(found.values["lower"][0], np.quantile(drawn, 0.025, axis=-1), rtol=WORST)
+    np.testing.assert_allclose(found.values["sd"][0], drawn.std(-1), rtol=1e-8)
+
+
+@pytest.mark.parametrize("size", [1700, 60_000])
+def test_subgroups_are_those_of_need_and_add_up(dementia, small_areas, size):
+    population = small_areas(5, size)
+    found = summarise(dementia, population, by=("severity", "sex", "age"))
+    whole = need(dementia, population, by=("area", "year", "severity", "sex", "age"))
+    drawn = whole.draws.transpose("area", "year", "severity", "sex", "age", "draw").values
+    severities, sexes, ages = (list(whole.draws[name].values) for name in ("severity", "sex", "age"))
+    assert len(found.cuts) == 4 * 3 * 7
+    for n, cut in enumerate(found.cuts):
+        part = drawn[:, :, severities.index(cut.label)]
+        part = part if cut.sex == "persons" else part[:, :, [sexes.index(cut.sex)]]
+        part = part if cut.age == "all" else part[:, :, :, [ages.index(cut.age)]]
+        wanted = np.quantile(part.sum(axis=(2, 3)), [0.025, 0.975], axis=-1)
+        np.testing.assert_allclose(found.values["lower"][n], wanted[0], rtol=WORST, atol=1e-9)
+        np.testing.assert_allclose(found.values["upper"][n], wanted[1], rtol=WORST, atol=1e-9)
+    estimates = found.values["estimate"]
+    by_sex = [n for n, cut in enumerate(found.cuts) if cut.severity == 0 and cut.sex != "persons" and cut.age == "all"]
+    np.testing.assert_allclose(estimates[by_sex].sum(axis=0), estimates[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("transport", [0.0, 0.11])
+def test_chunks_and_order_change_nothing(rates_for, small_areas, transport):
+    rates, population = rates_for("dementia", transport=transport), small_areas(70)
+    first = summarise(rates, population, chunk=64, threads=1)
+    order = np.random.default_rng(1).permutation(70)
+    shuffled = replace(population, areas=tuple(population.areas[n] for n in order), people=population.people[order])
+    second = summarise(rates, shuffled, chunk=9, threads=3)
+    alone = summarise(rates, replace(population, areas=population.areas[3:4], people=population.people[3:4]))
+    for name in ("lower", "upper", "mean", "sd"):
+        np.testing.assert_allclose(second.values[name][0], first.values[name][0, order], rtol=1e-11)
+        np.testing.assert_allclose(alone.values[name][0, 0], first.values[name][0, 3], rtol=1e-11)
+
+
+@pytest.mark.parametrize("transport", [0.0, 0.11])
+@pytest.mark.parametrize("size", [1700, 60_000])
+def test_groups_nest_in_every_draw(rates_for, small_areas, transport, size):
+    rates, population = rates_for("dementia", transport=transport), small_areas(60, size)
+    ward = np.arange(60) // 4
+    levels = [
+        _grouping(of, name) for of, name in ((ward, "W"), (ward // 5, "A"), (ward * 0, "E"), (np.arange(60) % 10, "D"))
+    ]
+    found = summarise(rates, population, groups=levels, chunk=16, keep_draws=True)
+    drawn = found.draws
+    areas, wards, authorities, england, tenths = np.split(drawn, [60, 75, 78, 79])
+    own = need(rates, population).draws.transpose("area", "year", "draw").values
+    np.testing.assert_allclose(areas, own, rtol=WORST)
+    np.testing.assert_allclose(wards, own.reshape(15, 4, *own.shape[1:]).sum(axis=1), rtol=WORST)
+    np.testing.assert_allclose(authorities.sum(axis=0), england[0], rtol=WORST)
+    np.testing.assert_allclose(wards.sum(axis=0), england[0], rtol=WORST)
+    np.testing.assert_allclose(tenths.sum(axis=0), england[0], rtol=WORST)
+    np.testing.assert_allclose(own.sum(axis=0), england[0], rtol=WORST)
+    np.testing.assert_allclose(found.values["upper"][0], np.quantile(drawn, 0.975, axis=-1), rtol=WORST)
+    np.testing.assert_allclose(
+        found.values["estimate"][0, :60].sum(axis=0), found.values["estimate"][0, 78], rtol=1e-12
+    )
+
+
+def test_an_area_in_several_groups_and_in_none(dementia, small_areas):
+    population = small_areas(6, 60_000)
+    held_by = {"L00000": ["X", "Y"], "L00001": ["X"], "L00005": ["Y"]}
+    group = Grouping.of(population.areas, held_by, {"X": "Ex"})
+    found = summarise(dementia, population, groups=[group], chunk=2, keep_draws=True)
+    assert [str(place) for place in found.places[6:]] == ["Ex (X)", "Y (Y)"]
+    np.testing.assert_allclose(found.draws[6], found.draws[0] + found.draws[1], rtol=WORST)
+    np.testing.assert_allclose(found.draws[7], found.draws[0] + found.draws[5], rtol=WORST)
+    twice = Grouping(group.areas, np.array([0, 0]), np.array([1, 1]))
+    with pytest.raises(AxisError, match="in the same group twice"):
+        summarise(dementia, population, groups=[twice])
+
+
+def test_small_areas_that_share_an_authoritys_error_add_up_to_it(dementia, small_areas):
+    population = small_areas(8, 60_000)
+    above = replace(population, areas=(Area("A0", "Authority"),), people=population.people.sum(axis=0, keepdims=True))
+    group = _grouping(np.zeros(8, dtype=int), "A")
+    found = summarise(
+        dementia, population, groups=[group], errors_of={area.code: "A0" for area in population.areas}, keep_draws=True
+    )
+    np.testing.assert_allclose(found.draws[8], need(dementia, above).draws.values[0], rtol=WORST)
+
+
+def test_independent_areas_would_make_the_nation_too_sure(dementia, small_areas):
+    population = small_areas(60, 60_000)
+    found = summarise(dementia, population, groups=[_grouping(np.zeros(60, dtype=int), "E")])
+    together, apart = found.values["sd"][0, 60, 0], np.sqrt((found.values["sd"][0, :60, 0] ** 2).sum())
+    assert together > 4 * apart
+
+
+class _Local(Rates):
+    """Rates that differ between areas by more than their transport error."""
+
+    def at(self, area, year, terms=("study", "staleness", "transport")):
+        return super().at(area, year, terms) * (0.5 if area.endswith("1") else 0.9 if area else 1.0)
+
+
+@pytest.mark.parametrize("transport", [0.0, 0.11])
+def test_areas_with_rates_of_their_own_are_asked_one_by_one(rates_for, small_areas, transport):
+    plain = rates_for("dementia", transport=transport)
+    local = _Local(**vars(plain))
+    population = small_areas(6, 60_000)
+    own = np.stack([
+        (local.at(area.code, 2023)[0] * people[0][None].reshape(2, -1, 1)).sum(axis=(0, 1))
+        for area, people in zip(population.areas, population.on(local.sexes, local.ages).people, strict=True)
+    ])  # fmt: skip
+    found = summarise(local, population, keep_draws=True)
+    np.testing.assert_allclose(found.draws[:, 0], own, rtol=WORST)
+
+
+@pytest.mark.parametrize(("what", "remedy"), [({"keep_draws": True}, "without draws"), ({}, "fewer")])
+def test_what_would_not_fit_is_refused_before_it_starts(dementia, small_areas, what, remedy, monkeypatch):
+    monkeypatch.setattr(Carrier, "errors", lambda *_: pytest.fail("it started"))
+    monkeypatch.setattr(Carrier, "check", lambda *_: None)
+    allowed = 20_000_000 if what else 1_000_000
+    with pytest.raises(QuantityError, match=r"MB (of memory, and|are allowed)") as raised:
+        summarise(dementia, small_areas(4000), memory=allowed, **what)
+    assert remedy in str(raised.value)
+    assert "memory=" in str(raised.value)
+
+
+def test_an_unknown_subgroup_is_refused(dementia, small_areas):
+    with pytest.raises(AxisError, match="Use severity, sex, age"):
+        summarise(dementia, small_areas(2), by=("ward",))
+
+
+@pytest.mark.parametrize("sigma", [0.05, 0.1, 0.2, 0.3])
+@pytest.mark.parametrize("most", [0.02, 0.3, 0.9])
+def test_the_expansion_is_within_its_bound_of_the_direct_sum(sigma, most):
+    low, high = np.floor(np.log(1e-4)), np.log(most / (1 - most))
+    found = expansion(sigma, float(low), float(high))
+    assert found is not None
+    generator = np.random.default_rng(2)
+    eta = generator.uniform(low, high, 300)
+    h = generator.uniform(-REACH * sigma, REACH * sigma, 300)
+    truth = 1 / (1 + np.exp(-eta[:, None] - h))
+    assert np.abs(found.values(eta, h) / truth - 1).max() <= 1.05 * TOLERANCE
+
+
+@pytest.mark.parametrize("mean", [0.05, 0.5, 2.0, 3.9, 4.0, 7.0, 30.0, 400.0])
+@pytest.mark.parametrize("size", [800.0, 6000.0])
+def test_whole_people_have_the_mean_and_spread_of_the_binomial(mean, size):
+    points = (np.arange(100_000) + 0.5) / 100_000
+    scores = realised.Scores(realised.scores_at(points)[None])
+    found = realised.whole_people(np.full((1, 100_000), mean), np.array([size]), scores)[0]
+    assert ((found == np.floor(found)) & (found >= 0) & (found <= size)).all()
+    assert found.mean() == pytest.approx(mean, rel=1e-3)
+    assert found.std() == pytest.approx(np.sqrt(mean * (1 - mean / size)), rel=5e-3)
+
+
+def test_more_expected_people_are_never_fewer_people_there(rates_for, small_areas):
+    rates = rates_for("young-onset-dementia")
+    population = small_areas(4)
+    more = replace(population, people=population.people * 1.2)
+    drawn = [summarise(rates, people, realised="inverse", keep_draws=True).draws for people in (population, more)]
+    assert (drawn[1] >= drawn[0]).mean() > 0.999
+
+
+def test_inversion_in_need_is_inversion_in_the_stream(rates_for, small_areas, monkeypatch):
+    monkeypatch.setattr(realised, "METHOD", "inverse")
+    rates, population = rates_for("young-onset-dementia"), small_areas(6)
+    drawn = need(rates, population).draws.transpose("area", "year", "draw").values
+    np.testing.assert_array_equal(summarise(rates, population, keep_draws=True).draws, drawn)
