@@ -23,6 +23,11 @@ _FACTORS = {
     "in_need": "meet the case definition",
     "extraction": "were reached by the collection (the count is divided by this)",
 }
+_COMBINED = {
+    "mixture": "The sources are alternatives of equal weight.",
+    "random-effects": "The sources are pooled, and the interval also holds how much the studies differ.",
+    "envelope": "Each source is run alone and none is averaged. The figures rest on the first named.",
+}
 _TERMS = {
     "study": ("Error shared by the whole study", "who did not take part, the instrument and the frame"),
     "transport": ("Difference of this place from where the study was done", "one for each area, the same in all years"),
@@ -104,8 +109,9 @@ def assumptions(facts: NeedFacts, refs: Mapping[str, int]) -> Iterator[Block]:
             f"The source prints no interval. By judgement the true value lies between {say_percent(low)} and {say_percent(high)} "
             f"of it. {wording.sentence(judged.because)}", "Range given by judgement"
         ))  # fmt: skip
-    if facts.model.prevalence.combine == "mixture":
-        items.append(Item("The sources are alternatives of equal weight.", "Several sources"))
+    combined = _COMBINED.get(facts.model.prevalence.combine)
+    if combined and len(facts.model.prevalence.sources) > 1:
+        items.append(Item(combined, "Several sources"))
     if facts.model.prevalence.ages == "graduate":
         items.append(Item("Rates are smoothed by single year of age; every band keeps its total.", "Ages"))
     else:
