@@ -26,10 +26,6 @@ class Held:
     years: tuple[int, ...]
     own: bool
 
-    def has(self, area: Area) -> bool:
-        """Whether it counts an area."""
-        return area.code in self.areas
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -55,7 +51,7 @@ class Plan:
 
 
 def populations_on(shelf: Shelf, name: str | None = None) -> list[Held]:
-    """Populations that may be used: the one named, else the analyst's own if there are any, else those shipped."""
+    """Every population on the shelf, or the one named."""
     folders = shelf.folders(PopulationSource)
     names = [name] if name is not None else list(folders)
     held = []
@@ -63,8 +59,13 @@ def populations_on(shelf: Shelf, name: str | None = None) -> list[Held]:
         record = shelf.record(PopulationSource, known)
         areas, years = areas_and_years(shelf, known)
         held.append(Held(record, areas, years, shelf.own(folders[known])))
-    own = [one for one in held if one.own]
-    return held if name is not None or not own else own
+    return held
+
+
+def counting(held: Sequence[Held], area: Area) -> list[Held]:
+    """The populations that count an area: the analyst's own if there are any, else those shipped."""
+    having = [one for one in held if area.code in one.areas]
+    return [one for one in having if one.own] or having
 
 
 def plan(shelf: Shelf, areas: Sequence[str], population: str | None = None, years: Sequence[int] | None = None) -> Plan:
@@ -83,19 +84,17 @@ def plan(shelf: Shelf, areas: Sequence[str], population: str | None = None, year
         An unknown area, or a year that no population holds.
     """
     held = populations_on(shelf, population)
-    if not areas:
-        wanted = Gazetteer(area for one in held for area in one.areas.areas).areas
-    else:
-        wanted = _find(held, shelf, areas, population)
+    own = [one for one in held if one.own] or held
+    wanted = _find(held, areas) if areas else Gazetteer(area for one in own for area in one.areas.areas).areas
     if years is not None:
         return _asked_for(held, wanted, sorted(set(years)))
-    estimates = sorted((one for one in held if one.record.basis != "projection"), key=lambda one: one.years[-1])
     counted: dict[str, tuple[Held, tuple[int, ...], list[Area]]] = {}
     notes = []
     for area in wanted:
-        has = [one for one in estimates if one.has(area)]
-        projected = [one for one in held if one.record.basis == "projection" and one.has(area)]
-        base = has[-1] if has else None
+        having = counting(held, area)
+        has = [one for one in having if one.record.basis != "projection"]
+        projected = [one for one in having if one.record.basis == "projection"]
+        base = max(has, key=lambda one: one.years[-1], default=None)
         if base is not None:
             shown = base.years[-1:] if not base.own else base.years
             counted.setdefault(base.record.id, (base, shown, []))[2].append(area)
@@ -108,26 +107,33 @@ def plan(shelf: Shelf, areas: Sequence[str], population: str | None = None, year
                 chosen = tuple(year for year in one.years if (one.years[-1] - year) % PROJECTED_STEP == 0)
             if chosen:
                 counted.setdefault(one.record.id, (one, chosen, []))[2].append(area)
-        if not projected and any(one.record.basis == "projection" for one in held):
+        if (
+            not projected
+            and not (base is not None and base.own)
+            and any(one.record.basis == "projection" for one in held)
+        ):
             notes.append(f"{area} is in no projection on the shelf, so it is assessed without one")
     return Plan(
         tuple(wanted), tuple((one, shown, tuple(some)) for one, shown, some in counted.values()), False, tuple(notes)
     )
 
 
-def _find(held: list[Held], shelf: Shelf, areas: Sequence[str], population: str | None) -> list[Area]:
-    gazetteer = Gazetteer(area for one in held for area in one.areas.areas)
-    try:
-        return gazetteer.find_all(areas)
-    except AxisError:
-        if population is not None or not any(one.own for one in held):
-            raise
-        # An analyst's own population need not hold the shipped areas: say so before giving up.
-        everything = Gazetteer(
-            area for name in shelf.folders(PopulationSource) for area in areas_and_years(shelf, name)[0].areas
-        )
-        everything.find_all(areas)
-        raise
+def _find(held: Sequence[Held], texts: Sequence[str]) -> list[Area]:
+    """Areas by name or code, an analyst's own before a shipped one of the same name."""
+    own = Gazetteer(area for one in held if one.own for area in one.areas.areas)
+    everywhere = Gazetteer(area for one in held for area in one.areas.areas)
+    found: dict[str, Area] = {}
+    faults: list[Fault] = []
+    for text in texts:
+        try:
+            area = own.find(text) if own.has(text) else everywhere.find(text)
+        except AxisError as error:
+            faults.extend(error.faults)
+        else:
+            found.setdefault(area.code, area)
+    if faults:
+        raise AxisError(faults)
+    return list(found.values())
 
 
 def _asked_for(held: list[Held], wanted: list[Area], years: Sequence[int]) -> Plan:
@@ -136,14 +142,14 @@ def _asked_for(held: list[Held], wanted: list[Area], years: Sequence[int]) -> Pl
     for area in wanted:
         absent = []
         for year in years:
-            having = [one for one in held if year in one.years and one.has(area)]
+            having = [one for one in counting(held, area) if year in one.years]
             if not having:
                 absent.append(year)
                 continue
             best = min(having, key=lambda one: (one.record.basis == "projection", -one.years[-1]))
             counted.setdefault((best.record.id, (area,)), (best, [], (area,)))[1].append(year)
         if absent:
-            has = sorted({known for one in held if one.has(area) for known in one.years})
+            has = sorted({known for one in counting(held, area) for known in one.years})
             remedy = f"Ask for {years_in_words(has)}"
             faults.append(Fault(f"years are in no population of {area}", remedy, field="year", rows=absent))
     if faults:
@@ -178,7 +184,7 @@ def gap_years(
             latest = years[-1]
             if free and latest not in ours:
                 having = [
-                    one for one in held if latest in one.years and one.has(area) and one.record.basis != "projection"
+                    one for one in counting(held, area) if latest in one.years and one.record.basis != "projection"
                 ]
                 if having:
                     place = extra.setdefault((having[0].record.id, latest), (having[0], []))
@@ -209,7 +215,7 @@ def _split(shelf: Shelf, persons: Population) -> Population:
     having = [
         one
         for one in populations_on(shelf)
-        if one.record.basis != "projection" and all(one.has(area) for area in persons.areas)
+        if one.record.basis != "projection" and all(area.code in one.areas for area in persons.areas)
     ]
     for one in sorted(having, key=lambda one: abs(one.years[-1] - persons.years[0])):
         by_sex = read_population(shelf, one.record.id, [area.code for area in persons.areas])

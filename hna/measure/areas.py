@@ -58,6 +58,11 @@ class Gazetteer:
         """All areas by code."""
         return [self._by_code[code] for code in sorted(self._by_code)]
 
+    def has(self, text: str) -> bool:
+        """Whether a name or code means an area here."""
+        wanted = text.strip()
+        return wanted in self._by_code or wanted.upper() in self._by_code or _key(wanted) in self._by_name
+
     def find(self, text: str) -> Area:
         """The area that a name or code means.
 
