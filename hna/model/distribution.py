@@ -138,9 +138,10 @@ def sampling_of(table: Prevalence, design_effect: float, judged: tuple[float, fl
                 )
             )
         score = ndtri(0.975)
-        low = np.full(size, -np.log(judged[0]) / score)
-        high = np.full(size, np.log(judged[1]) / score)
         mean = np.clip(table.estimate, 1e-9, 1 - 1e-9)
+        # Multiples of the estimate, not of its odds; never beyond half way from the estimate to everybody.
+        low = (logit(mean) - logit(mean * judged[0])) / score
+        high = (logit(np.minimum(mean * judged[1], (1 + mean) / 2)) - logit(mean)) / score
         families = tuple("range given by judgement" for _ in range(size))
         return Sampling(mean, nothing, low, high, _half(table), families, ("W131",))
     if given == "standard-error":
