@@ -169,7 +169,8 @@ def _with_total(
             more["sex"].append(sex)
             more["band"].append(table.bands[cell[0]])
             more["mean"].append(total)
-            more["size"].append(float(np.min(sampling.effective[cell])))
+            irregular = bool(np.isnan(sampling.effective[cell]).all())
+            more["size"].append(np.nan if irregular else min(_size(sampling, row) for row in cell))
             more["low"].append(float(np.max(sampling.low[cell])))
             more["high"].append(float(np.max(sampling.high[cell])))
     extra = len(more["sex"])
@@ -221,7 +222,9 @@ def _divided(layers: Layers, sampling: Sampling, cumulative: bool, seed: int) ->
             remedy = "Cumulative strata are listed mildest first, and fall with severity"
             raise ModelError(Fault(f"strata of {table.source.id} rise with severity", remedy, rows=rows_, code="R151"))
         level = falling
-    share = level / level.sum(axis=0)
+    # A cell without cases is divided as the study's cases are.
+    alike = np.broadcast_to(level.sum(axis=(1, 2), keepdims=True) / max(float(level.sum()), 1e-300), shape).copy()
+    share = np.divide(level, level.sum(axis=0), out=alike, where=level.sum(axis=0) > 0)
     cases = np.maximum(size.min(axis=0) * layers.mean[0], 1.0)
     shares = dirichlet(share, cases, seed, f"severity:{table.source.id}", strata, layers, layers.draws.shape[-1])
     return Layers(
