@@ -1,0 +1,351 @@
+"""Which input is the interval made of? Shares of the variance by group, one input at a time, and leverage, in words."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from hna.answers.gap import known_people, leverage
+from hna.answers.need import people_in_bands
+from hna.errors import AxisError, Fault, QuantityError
+from hna.evidence.known import Known
+from hna.evidence.population import Population
+from hna.evidence.shelf import Shelf
+from hna.measure.draws import check_level, normal, uniform
+from hna.model.rates import Rates, make_rates
+from hna.model.rates_parts import Part
+from hna.model.spec import KnownUse
+
+Array = NDArray[np.float64]
+Sample = Literal["first", "second", "still"]
+Choice = Mapping[str, Sample]
+Quantity = Literal["need", "gap", "coverage"]
+
+GROUPS = {
+    "sampling": "sampling error of the study",
+    "source": "which of the sources is right",
+    "study": "the study",
+    "staleness": "the years since fieldwork",
+    "transport": "this place",
+    "population": "the population",
+    "known": "how the count was made",
+    "realised": "chance in who is actually there",
+}
+"""Groups of inputs, in the words of the sentence."""
+COLUMNS = ("group", "words", "first", "total", "share", "lower", "upper")
+
+
+class Shares(NamedTuple):
+    """Shares of the variance of a number, by group.
+
+    Attributes
+    ----------
+    first : variance that would go if the group alone were known.
+    total : variance that would stay if all but the group were known; more than ``first`` where groups act together.
+    variance : of the number, in its unit squared.
+    """
+
+    first: dict[str, float]
+    total: dict[str, float]
+    variance: float
+
+
+def sobol(value: Callable[[Choice], Array], groups: Sequence[str]) -> Shares:
+    """First-order and total shares of a variance by groups of inputs, by pick-freeze.
+
+    In words: draw every input twice. For each group make the number with that group from the first draw and all others
+    from the second: its covariance with the number wholly of the first, over the variance, is the group's first-order
+    share. Half the mean squared difference of the number wholly of the first and the number with only that group from the
+    second is its total share. Both are formed in both directions and averaged; ``2 + 2g`` evaluations.
+
+    Parameters
+    ----------
+    value : the number, shape (draw,), given for each group which sample it takes.
+    groups : names; inputs of different groups are independent.
+
+    Returns
+    -------
+    Shares
+        Proportions. First-order shares add up to at most 1, total shares to at least 1, but for Monte Carlo error, which is
+        about ``1/√draws``. All 0 where nothing varies.
+
+    Raises
+    ------
+    QuantityError
+        If a value is missing, or there is one draw only.
+
+    References
+    ----------
+    Saltelli A, Annoni P, Azzini I et al (2010). Variance based sensitivity analysis of model output. Computer Physics
+    Communications 181:259-270. doi:10.1016/j.cpc.2009.09.018
+
+    Jansen MJW (1999). Analysis of variance designs for model output. Computer Physics Communications 117:35-43.
+    doi:10.1016/S0010-4655(98)00154-4
+    """
+    wholly = {sample: _drawn(value, dict.fromkeys(groups, sample)) for sample in ("first", "second")}
+    a, b = wholly["first"], wholly["second"]
+    variance = float((a.var() + b.var()) / 2)
+    first, total = {}, {}
+    for group in groups:
+        c = _drawn(value, {name: "first" if name == group else "second" for name in groups})
+        d = _drawn(value, {name: "second" if name == group else "first" for name in groups})
+        together = (_covariance(a, c) + _covariance(b, d)) / 2
+        apart = float(((a - d) ** 2).mean() + ((b - c) ** 2).mean()) / 4
+        first[group] = together / variance if variance > 0 else 0.0
+        total[group] = apart / variance if variance > 0 else 0.0
+    return Shares(first, total, variance)
+
+
+def _drawn(value: Callable[[Choice], Array], choice: Choice) -> Array:
+    found = np.asarray(value(choice), dtype=np.float64)
+    if found.ndim != 1 or len(found) < 2 or not np.isfinite(found).all():
+        remedy = "Give one finite number a draw, two draws or more"
+        raise QuantityError(Fault(f"values of shape {found.shape} cannot be divided", remedy, field="value"))
+    return found
+
+
+def _covariance(x: Array, y: Array) -> float:
+    return float(((x - x.mean()) * (y - y.mean())).mean())
+
+
+@dataclass(frozen=True, eq=False)
+class Sensitivity:
+    """What the interval of one number is made of.
+
+    Parameters
+    ----------
+    quantity : need, gap or coverage.
+    estimate, lower, upper : the number with all of its inputs at work.
+    table : one row a group, largest share first, in `COLUMNS`: its first-order and total share of the variance, its
+        share of the sum of the totals, and the limits of the number when only that group varies.
+    elasticity : by what per cent the number moves for one per cent of error in the estimate of need; None where people
+        known are as many as the estimate.
+    level : of the limits.
+    """
+
+    quantity: Quantity
+    estimate: float
+    lower: float
+    upper: float
+    table: pd.DataFrame
+    elasticity: float | None
+    level: float
+
+    @property
+    def sentence(self) -> str:
+        """Largest share first: ``62 % of the interval is the study, 27 % this place, …``."""
+        return sentence(dict(zip(self.table["group"], self.table["share"], strict=True)))
+
+
+def sentence(shares: Mapping[str, float]) -> str:
+    """Shares of the variance in words, largest first, those of half a per cent and more.
+
+    Parameters
+    ----------
+    shares : by group, proportions of one whole.
+
+    Returns
+    -------
+    str
+        Without a full stop.
+    """
+    ordered = sorted(shares.items(), key=lambda item: -item[1])
+    told = [(round(100 * share), GROUPS.get(name, name)) for name, share in ordered if round(100 * share) >= 1]
+    if not told:
+        return "No part of the interval is uncertain"
+    head, *rest = told
+    return ", ".join([f"{head[0]} % of the interval is {head[1]}", *(f"{share} % {name}" for share, name in rest)])
+
+
+def sensitivity(
+    rates: Rates,
+    shelf: Shelf,
+    population: Population,
+    area: str,
+    year: int,
+    *,
+    known: Known | None = None,
+    use: KnownUse | None = None,
+    quantity: Quantity = "need",
+    population_error: float = 0.0,
+    realised: bool | None = None,
+    level: float = 0.95,
+) -> Sensitivity:
+    """What the interval of need, gap or coverage in one area is made of.
+
+    Parameters
+    ----------
+    rates : from `make_rates`; the first sample of its errors.
+    shelf : to draw the second sample of the same model.
+    population : people; the area and year must be in it.
+    area : code.
+    year : of the people and the rate.
+    known : rows of a count of people known in the area that make up the need's people, where gap or coverage is asked for.
+    use : the model's measurement of that count.
+    quantity : need, gap or coverage.
+    population_error : relative standard deviation of the number of people, where it is stated.
+    realised : whether the chance of who is actually there is a group; None for as in `hna.need`.
+    level : of the limits.
+
+    Returns
+    -------
+    Sensitivity
+        Its draws are those of `hna.need` but for the last step, which is normal here.
+
+    Raises
+    ------
+    AxisError
+        If the area or year is not in the population.
+    QuantityError
+        If gap or coverage is asked for without people known.
+    """
+    check_level(level)
+    inputs = _Inputs(rates, shelf, population, area, year, known, use, population_error, realised)
+    if quantity != "need" and known is None:
+        raise QuantityError(Fault(f"{quantity} needs people known", "Give known", field="known"))
+    at = [(1 - level) / 2, (1 + level) / 2]
+    groups = inputs.groups(quantity)
+    shares = sobol(lambda choice: inputs.value(choice, quantity), groups)
+    whole = sum(shares.total.values())
+    rows = []
+    for group in groups:
+        alone = inputs.value({name: "first" if name == group else "still" for name in groups}, quantity)
+        lower, upper = np.quantile(alone, at)
+        share = shares.total[group] / whole if whole > 0 else 0.0
+        rows.append((group, GROUPS[group], shares.first[group], shares.total[group], share, float(lower), float(upper)))
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values("share", ascending=False, kind="stable")
+    still = float(inputs.value(dict.fromkeys(groups, "still"), quantity)[0])
+    lower, upper = np.quantile(inputs.value(dict.fromkeys(groups, "first"), quantity), at)
+    power = 1.0 if quantity == "need" else (-1.0 if quantity == "coverage" else leverage(inputs.point, inputs.counted))
+    return Sensitivity(quantity, still, float(lower), float(upper), table.reset_index(drop=True), power, level)
+
+
+class _Inputs:
+    """Two samples of every input of one area's number, put together as asked."""
+
+    def __init__(
+        self,
+        rates: Rates,
+        shelf: Shelf,
+        population: Population,
+        area: str,
+        year: int,
+        known: Known | None,
+        use: KnownUse | None,
+        population_error: float,
+        realised: bool | None,
+    ) -> None:
+        seed = int.from_bytes(hashlib.sha256(f"{rates.seed}:second sample".encode()).digest()[:6], "big")
+        self.seeds = {"first": rates.seed, "second": seed}
+        self.samples = {"first": rates, "second": make_rates(rates.model, shelf, rates.size, seed)}
+        self.rates, self.area, self.year = rates, area, year
+        codes = [held.code for held in population.areas]
+        if area not in codes:
+            raise AxisError(Fault(f"{area} is not in {population.source.id}", "Name an area it holds", field="area"))
+        at = codes.index(area)
+        here = replace(population, areas=population.areas[at : at + 1], people=population.people[at : at + 1])
+        self.people: Array = people_in_bands(rates, here.at([year])).people[0, 0]
+        self.point = float((rates.mean()[0] * self.people).sum())
+        few = self.point < rates.defaults.realised_below
+        self.realised = few if realised is None else realised
+        self.spread = population_error
+        self.known, self.use = known, use or (None if known is None else KnownUse(source=known.source.id))
+        self.counted = 0.0 if known is None else self._known("still")[0]
+        self._steps: dict[tuple[int, int, str, str, str], Array] = {}
+
+    def groups(self, quantity: Quantity) -> list[str]:
+        """Groups that vary."""
+        parts = [part for group in self.rates.groups for part in group]
+        timed = any(part.staleness > 0 and part.source.study.mid_fieldwork is not None for part in parts)
+        held = {
+            "sampling": True,
+            "source": any(len(group) > 1 for group in self.rates.groups),
+            "study": any(part.study > 0 for part in parts),
+            "staleness": timed,
+            "transport": any(part.transport > 0 for part in parts),
+            "population": self.spread > 0,
+            "known": quantity != "need" and bool(np.ptp(self._known("first")) > 0),
+            "realised": self.realised,
+        }
+        return [name for name in GROUPS if held[name]]
+
+    def value(self, choice: Choice, quantity: Quantity) -> Array:
+        """The number, shape (draw,)."""
+        need = np.tensordot(self.people, self._rate(choice), axes=2)
+        sample = choice.get("population", "still")
+        if sample != "still":
+            score = normal(self.seeds[sample], f"population:{self.area}", self.rates.size)
+            need = need * np.exp(self.spread * score - self.spread**2 / 2)
+        sample = choice.get("realised", "still")
+        if sample != "still":
+            score = normal(self.seeds[sample], f"realised:{self.rates.model.need}:{self.area}", self.rates.size)
+            need = need + score * np.sqrt(need * np.clip(1 - need / self.people.sum(), 0, 1))
+        if quantity == "need":
+            return np.asarray(need)
+        known = self._known(choice.get("known", "still"))
+        return np.asarray(need - known if quantity == "gap" else known / np.maximum(need, 1e-9))
+
+    def _known(self, sample: Sample) -> Array:
+        """People known; a hidden count lies anywhere between its bounds."""
+        if self.known is None or self.use is None:
+            return np.zeros(self.rates.size)
+        rows = np.ones(len(self.known), dtype=bool)
+        seed = self.seeds["first" if sample == "still" else sample]
+        people = known_people(self.known, rows, self.use, seed, self.rates.size)
+        if sample == "still":
+            return np.full(self.rates.size, people.middle)
+        return people.low + (people.high - people.low) * uniform(seed, "hidden", self.rates.size)
+
+    def _rate(self, choice: Choice) -> Array:
+        """All cases together, shape (sex, age, draw)."""
+        blocks = []
+        for g, group in enumerate(self.rates.groups):
+            drawn = [self._part(g, n, choice) for n in range(len(group))]
+            blocks.append(drawn[0] if len(drawn) == 1 else self._mixed(drawn, choice.get("source", "still")))
+        return np.concatenate(blocks, axis=1)
+
+    def _mixed(self, drawn: list[Array], sample: Sample) -> Array:
+        if sample == "still":
+            return np.asarray(np.mean(drawn, axis=0))
+        points = uniform(self.seeds[sample], f"source:{self.rates.model.need}", self.rates.size)
+        chosen = np.minimum((points * len(drawn)).astype(int), len(drawn) - 1)
+        return np.asarray(np.choose(chosen, drawn))
+
+    def _part(self, g: int, n: int, choice: Choice) -> Array:
+        """One source's rate: its sampling draws, moved by each error on the logit scale (`Rates.at`)."""
+        sampling = choice.get("sampling", "still")
+        part = self.rates.groups[g][n]
+        errors = [(term, choice.get(term, "still")) for term in ("study", "staleness", "transport") if _has(part, term)]
+        moving = [(term, sample) for term, sample in errors if sample != "still"]
+        if sampling == "still" and not moving:
+            alone = replace(self.rates, groups=((part,),), strata=())
+            return np.broadcast_to(alone.mean()[0][..., None], (*alone.mean()[0].shape, self.rates.size))
+        if sampling == "still":
+            base = logit(self._part(g, n, {}))
+            carrier: Sample = "first"
+        else:
+            base, carrier = logit(self._step(g, n, sampling, "first", "")), sampling
+        bare = logit(self._step(g, n, carrier, "first", ""))
+        for term, sample in moving:
+            base = base + logit(self._step(g, n, carrier, sample, term)) - bare
+        return np.asarray(expit(base))
+
+    def _step(self, g: int, n: int, sampling: Sample, error: Sample, term: str) -> Array:
+        """One source's rate with one error, each from its own sample; kept, since most evaluations share it."""
+        key = (g, n, sampling, error, term)
+        if key not in self._steps:
+            part = self.samples[sampling].groups[g][n]
+            alone = replace(self.rates, groups=((part,),), strata=(), seed=self.seeds[error])
+            self._steps[key] = alone.at(self.area, self.year, (term,) if term else ())[0]
+        return self._steps[key]
+
+
+def _has(part: Part, term: str) -> bool:
+    return bool(getattr(part, term) > 0)
