@@ -156,14 +156,14 @@ def allowances(facts: NeedFacts, refs: Mapping[str, int]) -> Iterator[Block]:
     named = {ledger.known for ledger in facts.answer.ledgers if ledger.aligned}
     for use in facts.model.known:
         if use.source in named:
-            items += list(_allowed(use, refs))
+            items += list(_allowed(facts, use, refs))
     if items:
         yield Paragraph("What is allowed for in the numbers known:")
         yield Items(tuple(items))
 
 
-def _allowed(use: KnownUse, refs: Mapping[str, int]) -> Iterator[Item]:
-    title = f"{use.source}{f' [{refs[use.source]}]' if use.source in refs else ''}"
+def _allowed(facts: NeedFacts, use: KnownUse, refs: Mapping[str, int]) -> Iterator[Item]:
+    title = f"{facts.source_title(use.source)}{f' [{refs[use.source]}]' if use.source in refs else ''}"
     if use.factors is None:
         yield Item("The count is taken as printed: everyone counted is taken to live here and to have the need.", title)
         return

@@ -87,7 +87,7 @@ def _introduction(report: Report) -> tuple[Block, ...]:
 def _need(facts: NeedFacts, refs: dict[str, int], level: float) -> Need:
     compared = [(place.area, found) for place in facts.areas for found in place.comparisons]
     refused = [side for place in facts.areas for side in place.refused]
-    names = [use.source for use in facts.model.known]
+    names = [facts.source_title(use.source) for use in facts.model.known]
     reason = wording.no_gap(facts.model.missing_core_data, refused, bool(names), names)
     universe = facts.answer.rates.universe
     opening = wording.sentence(f"{universe.words}")

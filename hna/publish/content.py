@@ -56,10 +56,17 @@ class Cell:
     ----------
     text : as printed.
     value : the number behind it; None where the text is all there is.
+    limits : of its interval, as printed; blank where there is none.
     """
 
     text: str
     value: float | None = None
+    limits: str = ""
+
+    @property
+    def words(self) -> str:
+        """Text and limits together."""
+        return f"{self.text} ({self.limits})" if self.limits else self.text
 
 
 @dataclass(frozen=True)

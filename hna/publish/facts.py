@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hna.answers.answer import Answer
 from hna.answers.ledger import Ledger
+from hna.answers.rows import QUANTITIES
 from hna.evidence.known import Known
 from hna.evidence.source import KnownSource, PrevalenceSource
 from hna.measure.areas import Area
@@ -80,7 +81,7 @@ class NeedFacts:
     table: dict[Key, Value]
     areas: tuple[AreaFacts, ...]
     cuts: tuple[Cut, ...]
-    sources: dict[str, object] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
 
     @property
     def model(self) -> Model:
@@ -103,6 +104,11 @@ class NeedFacts:
         """Sources of prevalence and of severity, in order of use."""
         return [source for source in self.answer.citations if isinstance(source, PrevalenceSource)]
 
+    def source_title(self, name: str) -> str:
+        """What a source is called for people; its identifier where it has no title."""
+        found = next((source for source in self.answer.citations if source.id == name), None)
+        return str(getattr(found, "title", None) or name)
+
     @property
     def strata(self) -> tuple[str, ...]:
         """Names of the strata of severity, all cases together left out."""
@@ -115,10 +121,7 @@ class NeedFacts:
 
 
 def _number(value: object) -> float | None:
-    if value is None:
-        return None
-    number = float(str(value))
-    return None if math.isnan(number) else number
+    return None if not isinstance(value, int | float) or math.isnan(value) else float(value)
 
 
 def facts_of(answer: Answer) -> NeedFacts:
@@ -128,11 +131,12 @@ def facts_of(answer: Answer) -> NeedFacts:
     years: dict[str, dict[int, bool]] = {}
     names: dict[str, str] = {}
     cuts: dict[Cut, None] = {}
+    split: dict[str, tuple[str, ...]] = {}
     figures = answer.figures
     columns = [figures[name].tolist() for name in figures.columns]
     for row in zip(*columns, strict=True):
         (_, severity, code, name, year, sex, age, quantity, estimate, lower, upper, _, probability, unit, flags) = row
-        codes = tuple(str(flags).split())
+        codes = split.setdefault(flags, tuple(flags.split()))
         value = Value(_number(estimate), _number(lower), _number(upper), _number(probability), str(unit), codes)
         names[code] = name
         if quantity == "known" and "R711" in codes:
@@ -143,7 +147,8 @@ def facts_of(answer: Answer) -> NeedFacts:
             cuts[Cut(severity, sex, age)] = None
             years.setdefault(code, {}).setdefault(year, PROJECTED in codes)
     areas = tuple(_area(answer, table, refused, Area(code, names[code]), years[code]) for code in years)
-    return NeedFacts(answer, table, areas, tuple(cuts))
+    raised = tuple(sorted({code for codes in split.values() for code in codes}))
+    return NeedFacts(answer, table, areas, tuple(cuts), raised)
 
 
 def _area(
@@ -164,11 +169,8 @@ def _area(
     for year in sorted(years):
         here = [ledger for ledger in ledgers if _year_of(ledger) == year]
         aligned = tuple(ledger for ledger in here if ledger.aligned)
-        whole = {
-            quantity: value
-            for (code, when, of, who, age, quantity), value in table.items()
-            if (code, when, of, who, age) == (area.code, year, severity, sex, "all")
-        }
+        at = (area.code, year, severity, sex, "all")
+        whole = {quantity: table[(*at, quantity)] for quantity in QUANTITIES if (*at, quantity) in table}
         if aligned and "gap" in whole:
             held = [known[ledger.known] for ledger in aligned]
             comparisons.append(

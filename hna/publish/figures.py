@@ -18,7 +18,8 @@ def cell(value: Value | None) -> Cell:
     """A figure with its interval, rounded; the mark for absence where there is none."""
     if value is None:
         return Cell(ABSENT)
-    return Cell(say(value).bare, value.estimate)
+    said = say(value)
+    return Cell(said.number, value.estimate, said.interval) if said.number else Cell(said.interval)
 
 
 def text(words: object) -> Cell:
@@ -63,7 +64,7 @@ def _whole(value: Value | None) -> Cell:
     if value is None or value.lower is None or value.upper is None:
         return Cell(ABSENT)
     limits = f"{plain(value.lower)} to {plain(value.upper)}"
-    return Cell(limits if value.estimate is None else f"{plain(value.estimate)} ({limits})", value.estimate)
+    return Cell(limits) if value.estimate is None else Cell(plain(value.estimate), value.estimate, limits)
 
 
 def _subgroup_gaps(facts: NeedFacts, refs: Refs) -> Iterator[Block]:

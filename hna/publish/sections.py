@@ -80,16 +80,16 @@ def _panel(facts: NeedFacts, place: AreaFacts, refs: Refs, level: float) -> Pane
         said.append(Paragraph(wording.not_comparable(side), cited))
     if not place.comparisons:
         used = [use.source for use in facts.model.known]
-        held = [name for name in used if name in refs] or used
+        held = [facts.source_title(name) for name in used]
         said.append(Paragraph(wording.no_gap(facts.model.missing_core_data, place.refused, bool(used), held)))
     return Panel(wording.name_of(place.area), headline(place, need), tuple(said))
 
 
 def _numbers(facts: NeedFacts, refs: Refs) -> Table:
     columns = (
-        Column("Area"), Column("Date"), Column("Population of these ages", "people", True), Column("Estimated", "people", True),
+        Column("Area"), Column("Date"), Column("Population", "people", True), Column("Estimated", "people", True),
         Column("Prevalence", "per cent", True), Column("Known", "people", True), Column("Gap", "people", True),
-        Column("Coverage", "per cent", True), Column("Chance that known exceeds estimated", "per cent", True),
+        Column("Coverage", "per cent", True), Column("Chance known exceeds estimated", "per cent", True),
     )  # fmt: skip
     rows = []
     for place in facts.areas:
@@ -248,11 +248,11 @@ def _ledgers(facts: NeedFacts, refs: Refs) -> Iterator[Block]:
         seen.setdefault(key, []).append(wording.name_of(ledger.area))
     for n, ((known, entries), areas) in enumerate(seen.items()):
         rows = tuple(
-            tuple(text(part) for part in (entry.item, entry.need, entry.known, verdicts[entry.verdict], entry.how or "no step needed"))
+            tuple(text(part) for part in (entry.item, entry.need, entry.known, verdicts[entry.verdict], _how(entry.how)))
             for entry in entries  # type: ignore[attr-defined]
         )  # fmt: skip
         rows += ((text("geography"), text("the area"), text("the area"), text("the same"), text("same area code")),)
-        title = f"Estimate against {known} in {wording.listed(areas)}"
+        title = f"Estimate against {shown(facts.source_title(str(known)))} in {wording.listed(areas)}"
         number = (refs[str(known)],) if str(known) in refs else ()
         yield Table(f"{facts.model.need}-ledger-{n + 1}", title, columns, rows, 1, "", number)
     yield from allowances(facts, refs)
@@ -265,6 +265,15 @@ def _ledgers(facts: NeedFacts, refs: Refs) -> Iterator[Block]:
                     f"{wording.name_of(place.area)}: added up over only those groups in which the estimate exceeds the count, "
                     f"the gap is {say(positive).words}; taken whole it is {say(net).words}.", (), "note"
                 )  # fmt: skip
+
+
+def _how(how: str) -> str:
+    """How a difference was bridged; a factor's reason is given once, with the other allowances."""
+    return (
+        f"{how.split(':', maxsplit=1)[0]}: see the allowances below"
+        if how.startswith("factor ")
+        else how or "no step needed"
+    )
 
 
 def _definition(facts: NeedFacts) -> Iterator[Block]:
@@ -337,7 +346,7 @@ def _practice(facts: NeedFacts) -> Iterator[Block]:
 
 
 def _flags(facts: NeedFacts) -> Iterator[Block]:
-    codes = dict.fromkeys(facts.answer.flags)
+    codes = dict.fromkeys(facts.flags)
     codes |= dict.fromkeys(entry.code for ledger in facts.answer.ledgers for entry in ledger.differences if entry.code)
     if codes:
         yield Items(tuple(Item(in_words(code), code) for code in sorted(codes)))

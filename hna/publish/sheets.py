@@ -190,7 +190,7 @@ def _joined(needs: Sequence[Need], named: dict[str, str], key: str, title: str) 
                         *(Column(column.name) for column in block.columns),
                     )
                     rows += [
-                        (words(named[need.id]), words(block.title), *(Cell(cell.text) for cell in row))
+                        (words(named[need.id]), words(block.title), *(Cell(cell.words) for cell in row))
                         for row in block.rows
                     ]
     return Table(key.strip("-"), title, columns, tuple(rows), 2)
@@ -213,10 +213,10 @@ def _limits(held: Sequence[NeedFacts]) -> Table:
 
 
 def _flags(held: Sequence[NeedFacts]) -> Table:
-    codes = sorted({code for facts in held for code in facts.answer.flags})
+    codes = sorted({code for facts in held for code in facts.flags})
     rows = tuple(
         (words(code), words(kind_of(code)), words(in_words(code)),
-         words("; ".join(shown(facts.model.title) for facts in held if code in facts.answer.flags)))
+         words("; ".join(shown(facts.model.title) for facts in held if code in facts.flags)))
         for code in codes
     )  # fmt: skip
     return Table("flags", "Warnings and notes", tuple(map(Column, ("Code", "Kind", "In words", "Needs"))), rows)

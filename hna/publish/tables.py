@@ -17,7 +17,10 @@ _NUMBERS = ("estimate", "lower", "upper", "level", "probability")
 
 def shown(text: str) -> str:
     """Text on one line, without signs that cannot be seen or that turn its direction."""
-    return "".join(sign for sign in " ".join(text.split()) if sign.isprintable() and sign not in _BIDIRECTIONAL)
+    line = " ".join(text.split())
+    if line.isascii() and line.isprintable():
+        return line
+    return "".join(sign for sign in line if sign.isprintable() and sign not in _BIDIRECTIONAL)
 
 
 def inert(text: str) -> str:

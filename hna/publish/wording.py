@@ -171,7 +171,7 @@ def differences(ledger: Ledger) -> str:
 def no_gap(missing: Sequence[MissingCoreData], refused: Sequence[Refused], used: bool, sources: Sequence[str]) -> str:
     """Why no gap is stated."""
     if refused:
-        names = listed(dict.fromkeys(side.ledger.known for side in refused))
+        names = listed(dict.fromkeys(_title(side) for side in refused))
         return f"No gap is stated, because the count to hand ({names}) does not count the same people as the estimate."
     if used:
         names = listed(sources)
@@ -181,6 +181,10 @@ def no_gap(missing: Sequence[MissingCoreData], refused: Sequence[Refused], used:
         item = shown(known.item)
         return f"No gap is stated, because this is not to hand: {sentence(item)}"
     return "No gap is stated, because no count of people known to services has been given."
+
+
+def _title(side: Refused) -> str:
+    return shown((side.source.title if side.source else None) or side.ledger.known)
 
 
 def _about_counts(record: MissingCoreData) -> bool:
