@@ -1,0 +1,232 @@
+"""Multilevel regression and poststratification: against a population that is known, and against what it must refuse."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+
+from hna.errors import HnaError, ModelError, SourceError
+from hna.model.laplace import Problem, pareto_khat, solve
+from hna.model.survey import Spec, fit, sample_problem
+from hna.model.survey_formula import Formula, cells, random_walk
+
+FORMULA = "ill ~ sex + rw(age) + (1 | region) + (1 | area)"
+
+
+def people(seed: int = 2, areas: int = 40, asked: int = 500):
+    """A population by area, sex and age with known rates, and a survey of it that misses the last four areas."""
+    rng = np.random.default_rng(seed)
+    frame = pd.MultiIndex.from_product(
+        [[f"A{n:02d}" for n in range(areas)], ["female", "male"], ["16-29", "30-44", "45-64", "65+"]],
+        names=["area", "sex", "age"],
+    ).to_frame(index=False)
+    where = frame["area"].str[1:].astype(int).to_numpy()
+    frame["region"] = np.array(["N", "S", "E", "W", "M"])[where % 5]
+    frame["people"] = rng.integers(200, 3000, len(frame))
+    effect = rng.normal(0, 0.5, areas)[where] + rng.normal(0, 0.3, 5)[where % 5]
+    age = frame["age"].map({"16-29": -0.6, "30-44": 0.0, "45-64": 0.4, "65+": 0.9}).to_numpy()
+    frame["rate"] = expit(-1.8 + 0.3 * (frame["sex"] == "female") + age + effect)
+    inside = np.flatnonzero(where < areas - 4)
+    chance = frame["people"].to_numpy(dtype=float)[inside]
+    drawn = rng.choice(inside, asked, p=chance / chance.sum())
+    sample = frame.iloc[drawn][["area", "region", "sex", "age"]].reset_index(drop=True)
+    sample["ill"] = (rng.random(asked) < frame["rate"].to_numpy()[drawn]).astype(int)
+    truth = (frame["rate"] * frame["people"]).groupby(frame["area"]).sum() / frame.groupby("area")["people"].sum()
+    return sample, frame.drop(columns="rate"), truth
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    sample, frame, truth = people()
+    return fit(sample, FORMULA, seed=1), frame, truth
+
+
+def test_areas_are_recovered(fitted):
+    model, frame, truth = fitted
+    assert model.engine == "laplace"
+    assert model.posterior.khat < 0.7
+    found = model.poststratify(frame, realised=False)
+    table = found.table().set_index("area")
+    sampled = table["sample"] > 0
+    error, direct = (table["estimate"] - truth).abs(), (table["direct"] - truth).abs()
+    assert error[sampled].mean() < 0.7 * direct[sampled].mean()
+    inside = (table["lower"] <= truth) & (truth <= table["upper"])
+    assert inside.mean() >= 0.9
+    assert (~sampled).sum() == 4
+    assert inside[~sampled].all()
+    width = table["upper"] - table["lower"]
+    assert width[~sampled].min() > width[sampled].median()
+    assert (table.loc[~sampled, "own_data"] == 0).all()
+    assert table.loc[sampled, "own_data"].between(0, 1).all()
+    assert found.table()["people"].sum() == frame["people"].sum()
+
+
+def test_anything_in_the_frame_can_be_asked_for(fitted):
+    model, frame, _ = fitted
+    by = model.poststratify(frame, by="sex", realised=False)
+    assert by.labels == ("female", "male")
+    areas = model.poststratify(frame, realised=False)
+    assert by.total() == pytest.approx(areas.total(), rel=1e-9)
+    crossed = model.poststratify(frame, by=["sex", "age"], realised=False)
+    assert len(crossed.labels) == 8
+    known = np.full(crossed.draws.shape[1], 0.25)
+    assert areas.benchmarked(known).total() == pytest.approx(known, rel=1e-9)
+
+
+def test_who_is_there_adds_chance_where_few_live(fitted):
+    model, frame, _ = fitted
+    few = frame.assign(people=frame["people"] / 100)
+    wide, narrow = (model.poststratify(few, realised=flag).draws.std(axis=1) for flag in (True, False))
+    assert (wide > narrow).all()
+    many = frame.assign(people=frame["people"] * 1000)
+    wide, narrow = (model.poststratify(many, realised=flag).draws.std(axis=1) for flag in (True, False))
+    assert wide == pytest.approx(narrow, rel=0.01)
+
+
+def test_the_same_answer_again_and_from_cells(fitted):
+    model, frame, _ = fitted
+    sample, _, _ = people()
+    again = fit(sample.sample(frac=1, random_state=2), FORMULA, seed=1)
+    assert np.array_equal(again.posterior.columns, model.posterior.columns)
+    counted = sample.groupby(["area", "region", "sex", "age"])["ill"].agg(["sum", "size"]).reset_index()
+    counted = counted.rename(columns={"sum": "cases", "size": "asked"})
+    other = fit(counted, FORMULA.replace("ill", "cases / asked"), seed=1)
+    rate = [one.poststratify(frame, realised=False).draws.mean(axis=1) for one in (other, model)]
+    assert rate[0] == pytest.approx(rate[1], abs=0.02)
+
+
+def test_equal_weights_change_nothing_and_unequal_ones_cost_precision():
+    sample, _, _ = people()
+    formula = Formula.read(FORMULA)
+    plain, one = cells(sample, formula, "")
+    same, effect = cells(sample.assign(w=3.0), formula, "w")
+    assert one == 1
+    assert effect == pytest.approx(1)
+    assert np.allclose(plain["cases"], same["cases"])
+    rng = np.random.default_rng(1)
+    uneven, effect = cells(sample.assign(w=rng.uniform(0.2, 3, len(sample))), formula, "w")
+    assert effect > 1.1
+    assert uneven["size"].sum() == pytest.approx(len(sample) / effect)
+
+
+def test_formulas_are_read():
+    found = Formula.read("cases / n ~ 1 + sex + mean_age + rw(age) + (1 | sex:age) + (1|area)")
+    assert (found.cases, found.size) == ("cases", "n")
+    assert (found.plain, found.groups, found.walks) == (("sex", "mean_age"), ("sex:age", "area"), ("age",))
+    for text in ("ill", "ill ~ (sex | area)", "a / b / c ~ x", "ill ~ sex * age"):
+        with pytest.raises(ModelError):
+            Formula.read(text)
+
+
+def test_a_random_walk_is_scaled():
+    basis = random_walk(7)
+    assert basis.shape == (7, 6)
+    assert np.exp(np.log((basis**2).sum(axis=1)).mean()) == pytest.approx(1)
+    step = np.diff(basis, axis=0)
+    covariance = step @ step.T
+    assert np.allclose(covariance, np.eye(6) * covariance[0, 0])
+
+
+def test_what_does_not_fit_is_told():
+    sample, frame, _ = people(asked=300)
+    for bad, formula in (
+        (sample, "ill ~ wealth + (1 | area)"),
+        (sample.assign(ill=2), FORMULA),
+        (sample.assign(sex=None), FORMULA),
+        (sample, "ill ~ sex"),
+        (sample, Spec(FORMULA, area="town")),
+    ):
+        with pytest.raises(HnaError):
+            fit(bad, formula)
+    model = fit(sample, FORMULA, draws=200)
+    with pytest.raises(SourceError, match="not in the frame"):
+        model.poststratify(frame.drop(columns="sex"))
+    with pytest.raises(SourceError, match="nobody at some levels"):
+        model.poststratify(frame.assign(age="0-15"))
+
+
+def test_pareto_khat_knows_heavy_tails():
+    rng = np.random.default_rng(1)
+    assert pareto_khat(rng.normal(0, 0.3, 4000))[1] < 0.5
+    for shape in (0.5, 1.0):
+        log = -shape * np.log(rng.random(20_000))
+        assert pareto_khat(log)[1] == pytest.approx(shape, abs=0.2)
+
+
+def one_area_problem() -> Problem:
+    rng = np.random.default_rng(4)
+    area = np.repeat(np.arange(12), 3)
+    size = rng.integers(3, 30, 36).astype(float)
+    cases = rng.binomial(size.astype(int), expit(-1 + 0.7 * rng.normal(size=12)[area])).astype(float)
+    return Problem(
+        cases, size, np.ones((36, 1)), np.zeros(1, dtype=np.intp), np.array([5.0]), area, 12, np.array([1.0])
+    )
+
+
+def test_laplace_agrees_with_brute_force_integration():
+    """Twelve areas, one mean, one standard deviation: the posterior on a fine grid."""
+    problem = one_area_problem()
+    found = solve(problem, 4000, 1, "x")
+    mean, log_sigma = np.linspace(-3, 1, 161), np.linspace(-5, 1.5, 131)
+    z, dz = np.linspace(-7, 7, 141, retstep=True)
+    cases, size = (np.bincount(problem.area, values) for values in (problem.cases, problem.size))
+    log = np.empty((len(mean), len(log_sigma)))
+    for j, sigma in enumerate(np.exp(log_sigma)):
+        eta = mean[:, None] + sigma * z
+        like = cases[:, None, None] * eta - size[:, None, None] * np.logaddexp(0, eta) - 0.5 * z**2
+        top = like.max(axis=2, keepdims=True)
+        inner = np.log(np.exp(like - top).sum(axis=2) * dz) + top[:, :, 0]
+        log[:, j] = inner.sum(axis=0) - 0.5 * (mean / 5) ** 2 - 0.5 * sigma**2 + log_sigma[j]
+    weight = np.exp(log - log.max())
+    weight /= weight.sum()
+    for drawn, grid, axis in ((found.columns[:, 0], mean, 1), (found.sigma[:, 0], np.exp(log_sigma), 0)):
+        margin = weight.sum(axis=axis)
+        centre = margin @ grid
+        spread = np.sqrt(margin @ (grid - centre) ** 2)
+        assert drawn.mean() == pytest.approx(centre, abs=0.06 * spread)
+        assert drawn.std() == pytest.approx(spread, rel=0.06)
+
+
+@pytest.mark.calibration
+def test_laplace_agrees_with_nuts():
+    problem = one_area_problem()
+    found = solve(problem, 4000, 1, "x")
+    arrays, diagnostics = sample_problem(problem, draws=2000, tune=1000, seed=1, sampler="nutpie")
+    assert diagnostics.passed, diagnostics.words
+    for mine, theirs in ((found.columns, arrays["b"]), (found.areas, arrays["u"]), (found.sigma, arrays["sigma"])):
+        assert np.abs(mine.mean(axis=0) - theirs.mean(axis=0)).max() < 0.1 * theirs.std(axis=0).max()
+        assert mine.std(axis=0) == pytest.approx(theirs.std(axis=0), rel=0.1)
+
+
+@pytest.mark.shared
+def test_a_published_population_of_districts(shared):
+    """Poverty in 94 districts (emdi's synthetic EU-SILC): a sample of 1,945 against all 25,000."""
+    population = pd.read_csv(shared / "microdata" / "emdi_eusilcA_pop.csv.gz")
+    sample = pd.read_csv(shared / "microdata" / "emdi_eusilcA_smp.csv")
+    line = 0.6 * population["eqIncome"].median()
+    truth = (population["eqIncome"] < line).groupby(population["district"]).mean()
+    means = ["cash", "age_ben", "self_empl", "cap_inv", "tax_adj", "fam_allow", "rent", "unempl_ben", "eqsize"]
+    areas = population.groupby("district")[means].mean().add_prefix("m_")
+
+    def coded(table: pd.DataFrame) -> pd.DataFrame:
+        yes = {True: "yes", False: "no"}
+        return table.assign(
+            poor=(table["eqIncome"] < line).astype(int),
+            works=(table["cash"] > 0).map(yes),
+            unemployed=(table["unempl_ben"] > 0).map(yes),
+            size=pd.cut(table["eqsize"], [0, 1, 1.5, 2, 9], labels=["1", "1.5", "2", "more"]).astype(str),
+        ).join(areas, on="district")
+
+    formula = f"poor ~ gender + works + unemployed + {' + '.join(areas)} + (1 | size) + (1 | state) + (1 | district)"
+    found = fit(coded(sample), formula, seed=1)
+    assert found.engine == "laplace"
+    table = found.poststratify(coded(population)).table().set_index("district")
+    sampled = table["sample"] > 0
+    error = (table["estimate"] - truth).abs()
+    direct = (table["direct"] - truth).abs()
+    assert error[sampled].mean() < 0.7 * direct[sampled].mean()
+    inside = (table["lower"] <= truth) & (truth <= table["upper"])
+    assert 0.90 <= inside.mean() <= 0.98
+    assert inside[~sampled].mean() >= 0.85
