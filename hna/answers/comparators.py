@@ -214,6 +214,28 @@ class Surroundings:
             return Pool(comparator, (comparator.code,))
         return Pool(comparator, tuple(members))
 
+    def within(self, area: str, members: Sequence[str]) -> set[str]:
+        """The members of a pool that are the area itself or lie in it: what is taken out for the test."""
+        return {code for code in members if code == area or area in self.nesting(area).ancestors(code)}
+
+    def authorities(self, comparator: Comparator, area: str) -> list[str]:
+        """Authorities under a region or England in the latest estimate of people on the shelf, each place once."""
+        latest = ("", 0)
+        for name in self._shelf.folders(PopulationSource):
+            gazetteer, years = areas_and_years(self._shelf, name)
+            if self._shelf.record(PopulationSource, name).basis == "estimate" and comparator.code in gazetteer:
+                latest = max(latest, (name, years[-1]), key=lambda one: one[1])
+        if not latest[0]:
+            return []
+        held = {one.code for one in areas_and_years(self._shelf, latest[0])[0].areas} - {comparator.code}
+        return list(self.pool(comparator, area, held).members)
+
+    def reached(self, code: str, area: str, held: Collection[str]) -> bool:
+        """Whether the people of an authority are in a pool: by itself, by all of its districts, or by what it lies in."""
+        nesting = self.nesting(area)
+        above = [one for one in nesting.ancestors(code) if not one.startswith((REGION, ENGLAND))]
+        return code in held or bool(self._parts(nesting, code, held)) or any(one in held for one in above)
+
     def _under(self, nesting: Nesting, code: str) -> set[str]:
         """Every area that lies in one, near or far."""
         below: dict[str, list[str]] = {}

@@ -294,14 +294,15 @@ class _Local:
             "n": self.figure("need")["estimate"], "method": UNTESTED,
             "period": f"known {self.counts.source.reference_date}, need mid-{self.year}",
         }  # fmt: skip
-        rest = [one for one in among.members if one != code]
+        within = around.within(code, among.members)
+        rest = [one for one in among.members if one not in within]
         hidden = self.figure("coverage")["estimate"] is None or np.isnan(self.figure("coverage")["estimate"])
         if short or not rest or hidden:
             flags = {"R862"} if short or not rest else set()
             yield from self._not_comparable(comparator, shared, flags)
             return
         flags = {"W861"} if pool.missing or covered is None or covered < WHOLE else set()
-        yield from self._compared(people, pool, rest, shared, flags)
+        yield from self._compared(people, pool, rest, bool(within) or pool.own_total, shared, flags)
 
     def figure(self, quantity: str) -> Mapping[Any, Any]:
         """One of the area's own figures."""
@@ -331,10 +332,9 @@ class _Local:
         return "high-is-good" if quantity == "coverage" else "low-is-good"
 
     def _compared(
-        self, people: People, pool: Pool, rest: list[str], shared: Mapping[str, object], flags: set[str]
+        self, people: People, pool: Pool, rest: list[str], inside: bool, shared: Mapping[str, object], flags: set[str]
     ) -> Iterator[dict[str, object]]:
         level, own, code = self.maker.level, self.known([self.area.code]), self.area.code
-        inside = pool.own_total or code in pool.members
         need = people.there(rest, f"{pool.comparator.code}:{code}") + (self.need if inside else 0.0)
         if pool.own_total:
             known = self.known(pool.members)

@@ -1,0 +1,116 @@
+"""The outcomes table of a needs assessment: indicator, value, and how the area is doing, in controlled words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+COLUMNS = (
+    "indicator", "area_code", "area_name", "period", "value", "interval", "n", "region", "england",
+    "statistical_neighbours", "how", "benchmark", "people", "method", "flags",
+)  # fmt: skip
+_KINDS = ("england", "region", "statistical-neighbours")
+_KEY = ["indicator", "area_code", "area_name", "sex", "age_band"]
+
+
+def outcomes(table: pd.DataFrame) -> pd.DataFrame:
+    """One row an indicator and area, as a joint strategic needs assessment prints it.
+
+    Parameters
+    ----------
+    table : comparisons of needs (``comparisons.csv``), or of observed indicators (`compare_indicators`).
+
+    Returns
+    -------
+    table with the columns `COLUMNS`
+        The latest year of each indicator. ``value`` with ``interval``, ``n`` and ``period``; the value of each comparator;
+        ``how``, the sentence on each comparator in the closed vocabulary; ``benchmark``, the first comparator that was
+        tested; ``people``, the difference from it in people where it is significant. Text, ready to be read.
+    """
+    held = _alike(table)
+    if held.empty:
+        return pd.DataFrame(columns=list(COLUMNS))
+    latest = held[held["year"] == held.groupby(_KEY, dropna=False)["year"].transform("max")]
+    rows = [
+        _row(dict(zip(_KEY, key, strict=True)), some) for key, some in latest.groupby(_KEY, dropna=False, sort=False)
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _alike(table: pd.DataFrame) -> pd.DataFrame:
+    """Comparisons of needs in the columns of indicators."""
+    if "indicator" in table.columns:
+        return table
+    names = table["need"].str.replace("-", " ").str.capitalize() + ": " + table["quantity"].map(_QUANTITIES)
+    return table.assign(indicator=names, value=table["estimate"], sex="persons", age_band="all")
+
+
+_QUANTITIES = {
+    "prevalence": "expected share of people with the need",
+    "coverage": "share of the estimate known to services",
+    "gap": "estimate less people known",
+}
+
+
+def _row(key: Mapping[str, Any], some: pd.DataFrame) -> dict[str, object]:
+    first = some.iloc[0]
+    beside = {str(row["comparator"]): row for _, row in some.iterrows()}
+    tested = [kind for kind in _KINDS if kind in beside and str(beside[kind]["verdict"]) not in _UNTESTED]
+    benchmark = beside[tested[0]] if tested else None
+    unit = str(first["unit"])
+    sentences = list(dict.fromkeys(f"{beside[kind]['sentence']}." for kind in _KINDS if kind in beside))
+    flags = sorted({code for text in some["flags"].dropna() for code in str(text).split()})
+    return {
+        "indicator": _named(key), "area_code": key["area_code"], "area_name": key["area_name"], "period": first["period"],
+        "value": printed(first["value"], unit), "interval": _interval(first, unit), "n": _count(first["n"]),
+        **{kind.replace("-", "_"): printed(beside[kind]["comparator_value"], unit) if kind in beside else "" for kind in _KINDS},
+        "how": " ".join(sentences) or f"{first['sentence']}.",
+        "benchmark": "" if benchmark is None else str(benchmark["comparator_name"]),
+        "people": _apart(benchmark), "method": first["method"] if benchmark is None else benchmark["method"],
+        "flags": " ".join(flags),
+    }  # fmt: skip
+
+
+_UNTESTED = ("not_tested", "not_comparable")
+
+
+def _named(key: Mapping[str, Any]) -> str:
+    more = [
+        str(key[name]) for name, all_of_them in (("sex", "persons"), ("age_band", "all")) if key[name] != all_of_them
+    ]
+    return ", ".join([str(key["indicator"]), *more])
+
+
+def _apart(row: Any) -> str:
+    """The difference in people beside every significant verdict: significant is not yet much."""
+    if row is None or not str(row["verdict"]).startswith("sig_") or pd.isna(row["people"]):
+        return ""
+    people = float(row["people"])
+    return f"{abs(people):,.0f} {'more' if people > 0 else 'fewer'} than at the comparator's level"
+
+
+def _interval(row: Any, unit: str) -> str:
+    if pd.isna(row["lower"]) or pd.isna(row["upper"]):
+        return ""
+    return f"{printed(row['lower'], unit)} to {printed(row['upper'], unit)} ({100 * float(row['level']):g} %)"
+
+
+def _count(number: Any) -> str:
+    return "" if pd.isna(number) else f"{float(number):,.0f}"
+
+
+def printed(number: Any, unit: str) -> str:
+    """A value in its unit, as in a table; empty where there is none.
+
+    Parameters
+    ----------
+    number : a proportion, events per so many person-years, or people.
+    unit : ``proportion``, ``people``, or ``per 100,000`` and the like.
+    """
+    if number is None or pd.isna(number):
+        return ""
+    if unit == "proportion":
+        return f"{100 * float(number):.1f} %"
+    return f"{float(number):,.0f}" if unit == "people" else f"{float(number):,.1f} {unit}"
