@@ -7,6 +7,7 @@ from hna.answers.need import need
 from hna.errors import AlignmentError, QuantityError
 from hna.evidence.known import read_known
 from hna.evidence.population import read_population
+from hna.evidence.source import fingerprint
 from hna.measure.ages import AgeBand
 from hna.model.rates import make_rates
 from hna.run import Request, assess
@@ -72,7 +73,8 @@ def test_a_need_of_some_ages_does_not_meet_a_register_of_all(small, estimated):
 def test_every_figure_of_a_run_can_be_traced_to_its_sources(small):
     (answer,) = assess(Request(workspace=small.root, draws=50)).answers
     assert _ids(answer) == {"own-study", "own-people", "own-register"}
-    assert {source.sha256 for source in answer.citations} == {None}  # the analyst's own, not yet fingerprinted
+    tables = {path.parent.name: fingerprint(path) for path in small.root.rglob("table.csv")}
+    assert {source.id: source.sha256 for source in answer.citations} == tables
 
 
 def test_shipped_answers_cite_what_the_papers_are_called():
