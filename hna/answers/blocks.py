@@ -4,93 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 
 import numpy as np
 import threadpoolctl
 from numpy.typing import NDArray
-from scipy.special import expit
 
+from hna.answers.expansion import REACH, Course, Expansion, expansion
 from hna.measure.draws import normal, uniform
 from hna.model.rates import Part, Rates
 
 Array = NDArray[np.float64]
-TOLERANCE = 1e-9
-"""Largest relative error of a rate that is interpolated in an area's own error."""
-REACH = 3.25
-"""Standard deviations of an area's own error that an expansion spans; the draws beyond, one in 870, are summed directly."""
-NODES = range(3, 20)
 _TILE = 2**16
-
-
-@dataclass(frozen=True, eq=False)
-class Expansion:
-    """A polynomial in an area's own error that stands for ``expit(η + h)``.
-
-    ``expit(η + h) ≈ weight(h) · Σ_n c_n(η) t(h)^n``, exact at Chebyshev nodes of t on [-1, 1]. Either t is linear in h and
-    the weight 1, or t is linear in e^h and the weight e^h, which suits small rates: whichever needs fewer nodes.
-
-    Parameters
-    ----------
-    nodes : shape (node,), values of h.
-    powers : shape (power, node), from values at the nodes to coefficients.
-    centre, half : of h or e^h.
-    exponential : whether t is linear in e^h.
-    error : largest relative error for h within `REACH` standard deviations, over the range of η it was made for.
-    """
-
-    nodes: Array
-    powers: Array
-    centre: float
-    half: float
-    exponential: bool
-    error: float
-
-    def place(self, h: Array) -> tuple[Array, Array | None]:
-        """The polynomial's variable and weight (None for 1) for each error."""
-        if not self.exponential:
-            return (h - self.centre) / self.half, None
-        weight = np.exp(h)
-        return (weight - self.centre) / self.half, weight
-
-    def values(self, eta: Array, h: Array) -> Array:
-        """The polynomial, shape (eta, h)."""
-        t, weight = self.place(h)
-        held = expit(eta[:, None] + self.nodes)
-        if self.exponential:
-            held = held * np.exp(-self.nodes)
-        found: Array = (held @ self.powers.T) @ t[None, :] ** np.arange(len(self.nodes))[:, None]
-        return found if weight is None else found * weight
-
-
-@lru_cache(maxsize=64)
-def expansion(sigma: float, least: float, most: float) -> Expansion | None:
-    """The shortest expansion within `TOLERANCE`, or None if none of up to 19 nodes is.
-
-    Parameters
-    ----------
-    sigma : standard deviation of an area's own error, logit scale.
-    least, most : range of η, logit scale.
-
-    Returns
-    -------
-    Expansion whose error was evaluated at 49 × 161 points of η and h.
-    """
-    eta, h = np.linspace(least, most, 49), np.linspace(-REACH * sigma, REACH * sigma, 161)
-    truth = expit(eta[:, None] + h)
-    for count in NODES:
-        t = np.cos(np.pi * (np.arange(count) + 0.5) / count)
-        powers = np.linalg.inv(t[:, None] ** np.arange(count))
-        for exponential in (True, False):
-            ends = np.exp([-REACH * sigma, REACH * sigma]) if exponential else np.array([-REACH, REACH]) * sigma
-            centre, half = float(ends.mean()), float(np.ptp(ends) / 2)
-            nodes = np.log(centre + half * t) if exponential else centre + half * t
-            found = Expansion(nodes, powers, centre, half, exponential, 0.0)
-            error = float(np.abs(found.values(eta, h) / truth - 1).max())
-            if error <= TOLERANCE:
-                return Expansion(nodes, powers, centre, half, exponential, error)
-    return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +44,21 @@ class Group:
 
 
 @dataclass(frozen=True, eq=False)
+class Shared:
+    """Rates that all areas share, and their moments.
+
+    Parameters
+    ----------
+    rate : shape (cell, draw).
+    mean, covariance : over draws, shapes (cell,) and (cell, cell).
+    """
+
+    rate: Array
+    mean: Array
+    covariance: Array
+
+
+@dataclass(frozen=True, eq=False)
 class Terms:
     """One group's rates in one year, ready to be multiplied.
 
@@ -129,12 +69,14 @@ class Terms:
     expansion : what the powers are of; None for none.
     odds : shape (layer, cell, draw), before an area's own error; None where areas have none.
     shares : shape (stratum, cell, draw), of the first layer.
+    shared : by severity, rates of all groups together, where all areas share them.
     """
 
     coefficients: Array
     expansion: Expansion | None = None
     odds: Array | None = None
     shares: Array | None = None
+    shared: dict[int, Shared] = field(default_factory=dict)
 
     def moved(self, severity: int, at: NDArray[np.intp] | slice, h: Array) -> Array:
         """Rates of some draws with an area's own error, shape (cell, draw), without any expansion."""
@@ -191,9 +133,16 @@ class Carrier:
     errors_of : for some area codes, the code of the area whose transport error they share. None of them: every area has
         its own, as in `Rates.at`.
     cache : years whose coefficients are kept; others are made anew when they are wanted.
+    years : ascending; those that will be asked for.
     """
 
-    def __init__(self, rates: Rates, errors_of: Mapping[str, str] | None = None, cache: int = 1) -> None:
+    def __init__(
+        self,
+        rates: Rates,
+        errors_of: Mapping[str, str] | None = None,
+        cache: int = 1,
+        years: Sequence[int] = (),
+    ) -> None:
         self.rates = rates
         self.errors_of = dict(errors_of or {})
         self.cache = max(cache, 1)
@@ -201,13 +150,16 @@ class Carrier:
         self.cells = len(rates.sexes) * len(rates.ages.bands)
         self.own = any(group.widest > 0 for group in self.groups)
         self.plain = True
+        self.years = tuple(years)
+        self._course = Course(rates, self.years)
         self._sampling = _flat(rates.at("", 0, terms=())) if self.own else None
         self._terms: dict[int, list[Terms]] = {}
         self._locks: dict[int, threading.Lock] = {}
         self._guard = threading.Lock()
 
     def __getstate__(self) -> dict[str, object]:
-        return {"rates": self.rates, "errors_of": self.errors_of, "cache": self.cache, "plain": self.plain}
+        held = ("rates", "errors_of", "cache", "years", "plain")
+        return {name: getattr(self, name) for name in held}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         plain = state.pop("plain")
@@ -242,7 +194,7 @@ class Carrier:
         return held
 
     def _make(self, year: int) -> list[Terms]:
-        base = _flat(self.rates.at("", year, terms=("study", "staleness")))
+        base = self._course.at(year)
         made = []
         for group in self.groups:
             here = np.ascontiguousarray(base[:, group.cells])
@@ -276,16 +228,23 @@ class Carrier:
         flat = found.powers @ nodes.reshape(len(found.nodes), -1)
         return Terms(flat.reshape(nodes.shape), found, odds, shares)
 
-    def shared(self, year: int, severity: int) -> Array:
-        """Rates that all areas share, shape (cell, draw)."""
+    def shared(self, year: int, severity: int) -> Shared:
+        """Rates that all areas share."""
         terms = self.terms(year)
-        if len(terms) == 1:
-            only: Array = terms[0].coefficients[0, severity]
-            return only
-        found = np.empty((self.cells, self.rates.size))
-        for group, held in zip(self.groups, terms, strict=True):
-            found[group.cells] = held.coefficients[0, severity]
-        return found
+        with self._guard:
+            held = terms[0].shared.get(severity)
+        if held is None:
+            rate: Array = terms[0].coefficients[0, severity]
+            if len(terms) > 1:
+                rate = np.empty((self.cells, self.rates.size))
+                for group, one in zip(self.groups, terms, strict=True):
+                    rate[group.cells] = one.coefficients[0, severity]
+            mean = rate.mean(axis=1)
+            away = rate - mean[:, None]
+            held = Shared(rate, mean, away @ away.T / rate.shape[1])
+            with self._guard:
+                terms[0].shared[severity] = held
+        return held
 
     def errors(self, codes: Sequence[str]) -> Errors:
         """The errors that areas have of their own: the draws of `Rates.at`."""

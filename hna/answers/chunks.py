@@ -180,12 +180,10 @@ def _shared(work: Work, chunk: Chunk) -> Formed:
     for y, year in enumerate(work.years):
         people = np.ascontiguousarray(chunk.people[:, y])
         for n, cut in enumerate(work.cuts):
-            rate = work.carrier.shared(year, cut.severity)
+            shared = work.carrier.shared(year, cut.severity)
+            rate, mean = shared.rate, shared.mean
             held = people if cut.whole else people * cut.cells
-            mean = rate.mean(axis=1)
-            away = rate - mean[:, None]
-            covariance = away @ away.T / rate.shape[1]
-            variance = np.einsum("ac,ac->a", held @ covariance, held)
+            variance = np.einsum("ac,ac->a", held @ shared.covariance, held)
             if not work.keep and not known_by_draw:
                 # Draws in the order of the middle area: then limits lie among the first and last of nearly every row.
                 rate = rate[:, np.argsort(held.mean(axis=0) @ rate)]

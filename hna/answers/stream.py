@@ -111,7 +111,7 @@ def summarise(
     Notes
     -----
     Against the sum of `Rates.at` over cells, draws of areas with errors of their own differ by at most 1e-9 relative
-    whatever that error (`hna.answers.blocks.TOLERANCE`); shared rates by rounding alone.
+    whatever that error (`hna.answers.expansion.TOLERANCE`); shared rates by rounding alone.
     """
     check_level(level)
     unknown = [name for name in by if name not in ("severity", "sex", "age")]
@@ -126,7 +126,7 @@ def summarise(
     width = chunk or _chunk(rates, cuts, by)
     threads = threads or os.cpu_count() or 1
     method = realised or method_in_use()
-    carrier = Carrier(rates, errors_of, cache=1)
+    carrier = Carrier(rates, errors_of, years=population.years)
     headline, people, few = _headlines(rates, population, cuts)
     carrier.check(population.areas[0].code, population.years[0])
     shared = carrier.plain and not carrier.own and not few.any()

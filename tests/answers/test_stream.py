@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from hna.answers import realised
-from hna.answers.blocks import REACH, TOLERANCE, Carrier, expansion
+from hna.answers.blocks import Carrier
+from hna.answers.expansion import REACH, TOLERANCE, Course, expansion
 from hna.answers.need import need
 from hna.answers.nest import Grouping
 from hna.answers.stream import summarise
@@ -208,3 +209,13 @@ def test_inversion_in_need_is_inversion_in_the_stream(rates_for, small_areas, mo
     rates, population = rates_for("young-onset-dementia"), small_areas(6)
     drawn = need(rates, population).draws.transpose("area", "year", "draw").values
     np.testing.assert_array_equal(summarise(rates, population, keep_draws=True).draws, drawn)
+
+
+@pytest.mark.parametrize("name", ["dementia", "hypertension", "adhd", "diabetes"])
+@pytest.mark.parametrize("years", [tuple(range(2020, 2046)), tuple(range(2004, 2020)), (2023, 2035)])
+def test_a_rate_in_any_year_is_the_rate_asked_for(rates_for, name, years):
+    rates = rates_for(name)
+    course = Course(rates, years)
+    for year in years[::3]:
+        wanted = rates.at("", year, terms=("study", "staleness"))
+        np.testing.assert_allclose(course.at(year), wanted.reshape(len(wanted), -1, rates.size), rtol=1e-11)

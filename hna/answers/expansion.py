@@ -1,0 +1,151 @@
+"""Rates moved along the logit scale, cheaply and within a bound: by an area's own error, and from year to year."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from hna.model.rates import Rates
+
+Array = NDArray[np.float64]
+TOLERANCE = 1e-9
+"""Largest relative error of a rate that is interpolated in an area's own error."""
+REACH = 3.25
+"""Standard deviations of an area's own error that an expansion spans; the draws beyond, one in 870, are summed directly."""
+NODES = range(3, 20)
+_CLOSE = 1e-11
+_WORTH = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Expansion:
+    """A polynomial in an area's own error that stands for ``expit(η + h)``.
+
+    ``expit(η + h) ≈ weight(h) · Σ_n c_n(η) t(h)^n``, exact at Chebyshev nodes of t on [-1, 1]. Either t is linear in h and
+    the weight 1, or t is linear in e^h and the weight e^h, which suits small rates: whichever needs fewer nodes.
+
+    Parameters
+    ----------
+    nodes : shape (node,), values of h.
+    powers : shape (power, node), from values at the nodes to coefficients.
+    centre, half : of h or e^h.
+    exponential : whether t is linear in e^h.
+    error : largest relative error for h within `REACH` standard deviations, over the range of η it was made for.
+    """
+
+    nodes: Array
+    powers: Array
+    centre: float
+    half: float
+    exponential: bool
+    error: float
+
+    def place(self, h: Array) -> tuple[Array, Array | None]:
+        """The polynomial's variable and weight (None for 1) for each error."""
+        if not self.exponential:
+            return (h - self.centre) / self.half, None
+        weight = np.exp(h)
+        return (weight - self.centre) / self.half, weight
+
+    def values(self, eta: Array, h: Array) -> Array:
+        """The polynomial, shape (eta, h)."""
+        t, weight = self.place(h)
+        held = expit(eta[:, None] + self.nodes)
+        if self.exponential:
+            held = held * np.exp(-self.nodes)
+        found: Array = (held @ self.powers.T) @ t[None, :] ** np.arange(len(self.nodes))[:, None]
+        return found if weight is None else found * weight
+
+
+@lru_cache(maxsize=64)
+def expansion(sigma: float, least: float, most: float) -> Expansion | None:
+    """The shortest expansion within `TOLERANCE`, or None if none of up to 19 nodes is.
+
+    Parameters
+    ----------
+    sigma : standard deviation of an area's own error, logit scale.
+    least, most : range of η, logit scale.
+
+    Returns
+    -------
+    Expansion whose error was evaluated at 49 × 161 points of η and h.
+    """
+    eta, h = np.linspace(least, most, 49), np.linspace(-REACH * sigma, REACH * sigma, 161)
+    truth = expit(eta[:, None] + h)
+    for count in NODES:
+        t = np.cos(np.pi * (np.arange(count) + 0.5) / count)
+        powers = np.linalg.inv(t[:, None] ** np.arange(count))
+        for exponential in (True, False):
+            ends = np.exp([-REACH * sigma, REACH * sigma]) if exponential else np.array([-REACH, REACH]) * sigma
+            centre, half = float(ends.mean()), float(np.ptp(ends) / 2)
+            nodes = np.log(centre + half * t) if exponential else centre + half * t
+            found = Expansion(nodes, powers, centre, half, exponential, 0.0)
+            error = float(np.abs(found.values(eta, h) / truth - 1).max())
+            if error <= TOLERANCE:
+                return Expansion(nodes, powers, centre, half, exponential, error)
+    return None
+
+
+class Course:
+    """A rate with study error and staleness, before an area's own error, in any of some years.
+
+    On the logit scale the rate is a polynomial of the second degree in the years since fieldwork, draw by draw. It is
+    drawn through three years and tried on two others; where it does not hold (fieldwork within the years), `Rates.at`
+    is asked for each year.
+
+    Parameters
+    ----------
+    rates : from `make_rates`.
+    years : ascending; those that may be asked for.
+    """
+
+    def __init__(self, rates: Rates, years: Sequence[int] = ()) -> None:
+        self.rates = rates
+        self._through: tuple[Array, Array, Array] | None = None
+        self._shares: Array | None = None
+        self._from, self._to = (years[0], years[-1]) if len(years) else (0, 0)
+        if not rates.changes_by_year or len(years) < _WORTH:
+            return
+        middle = years[len(years) // 2]
+        start, half, end = (self._logs(year) for year in (self._from, middle, self._to))
+        t = self._place(middle)
+        second = ((half - start) / t - (end - start)) / (t - 1)
+        self._through = (start, end - start - second, second)
+        if rates.strata:
+            base = self._plain(self._from)
+            layers = len(rates.layers)
+            self._shares = np.divide(base[layers:], base[:1], out=np.zeros_like(base[layers:]), where=base[:1] > 0)
+        if any(np.abs(self._curve(year) - self._logs(year)).max() > _CLOSE for year in (years[1], years[-2])):
+            self._through = None
+
+    def _plain(self, year: int) -> Array:
+        found = self.rates.at("", year, terms=("study", "staleness"))
+        return found.reshape(found.shape[0], -1, found.shape[-1])
+
+    def _logs(self, year: int) -> Array:
+        top = self._plain(year)[: len(self.rates.layers)]
+        logs: Array = np.log(top / (1 - top))
+        return logs
+
+    def _place(self, year: int) -> float:
+        return (year - self._from) / (self._to - self._from)
+
+    def _curve(self, year: int) -> Array:
+        if self._through is None:
+            return self._logs(year)
+        start, first, second = self._through
+        t = self._place(year)
+        return start + t * (first + t * second)
+
+    def at(self, year: int) -> Array:
+        """Draws of the rate, shape (severity, cell, draw)."""
+        if self._through is None:
+            return self._plain(year)
+        odds = np.exp(self._curve(year))
+        top: Array = odds / (1 + odds)
+        return top if self._shares is None else np.concatenate([top, top[:1] * self._shares])
