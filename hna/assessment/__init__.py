@@ -1,0 +1,1 @@
+"""What the numbers mean together: chapters, three approaches, priorities."""
