@@ -13,11 +13,13 @@ from hna.answers.comparators import Surroundings
 from hna.answers.indicator_file import COLUMNS, compare_indicators, read_indicators
 from hna.answers.outcomes import COLUMNS as OUTCOMES
 from hna.answers.outcomes import outcomes, printed
+from hna.compare import compare, sentences, write_comparisons
 from hna.errors import AxisError, QuantityError, SourceError
 from hna.evidence.population import areas_and_years
 from hna.evidence.shelf import Shelf
 from hna.indicators.benchmark import VERDICTS, leave_one_out, neighbour_average, rates_test
 from hna.indicators.rates import crude_rate, proportion
+from hna.publish.outputs import OutputError
 
 HALTON, SEFTON, NORTH_WEST, ENGLAND = "E06000006", "E08000014", "E12000002", "E92000001"
 HEAD = "indicator,polarity,kind,area_code,area_name,year,numerator,denominator"
@@ -342,3 +344,40 @@ def test_values_are_printed_in_their_unit() -> None:
     assert printed(1234.5, "people") == "1,234"
     assert printed(12.34, "per 100,000") == "12.3 per 100,000"
     assert printed(None, "people") == printed(float("nan"), "people") == ""
+
+
+# ---- what `hna compare` does
+
+
+def test_a_file_becomes_two_tables(whole: Path, tmp_path: Path) -> None:
+    table = compare(whole, ["Halton", "Sefton"])
+    files = write_comparisons(table, tmp_path / "out")
+    assert [file.name for file in files] == ["comparisons.csv", "outcomes.csv"]
+    back = pd.read_csv(files[0])
+    assert list(back.columns) == list(COLUMNS)
+    assert back["value"].to_numpy() == pytest.approx(table["value"].to_numpy(float), rel=1e-15)
+    assert back["members"].tolist() == table["members"].tolist()
+    assert len(pd.read_csv(files[1])) == 2
+    first = [file.read_bytes() for file in files]
+    assert [
+        file.read_bytes() for file in write_comparisons(compare(whole, ["Halton", "Sefton"]), tmp_path / "out")
+    ] == first
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["comparisons.csv", "outcomes.csv"]
+    said = list(sentences(table))
+    assert len(said) == 2
+    assert said[0].startswith("smoking at delivery, Halton, 2023: ")
+
+
+def test_no_cell_is_a_formula(tmp_path: Path) -> None:
+    rows = [f'"=HYPERLINK(""x"")",none,proportion,{HALTON},Halton,2023,10,100']
+    write_comparisons(compare(write(tmp_path, rows)), tmp_path / "out")
+    for name in ("comparisons.csv", "outcomes.csv"):
+        assert "\n=" not in (tmp_path / "out" / name).read_text(encoding="utf-8")
+        assert "'=HYPERLINK" in (tmp_path / "out" / name).read_text(encoding="utf-8")
+
+
+def test_a_place_that_cannot_be_written_is_refused(whole: Path) -> None:
+    with pytest.raises(OutputError, match="is a file, not a folder"):
+        write_comparisons(compare(whole, ["Halton"]), whole)
+    with pytest.raises(QuantityError, match="comparators are unknown"):
+        compare(whole, against=["wales"])  # type: ignore[list-item]

@@ -1,0 +1,119 @@
+"""A file of observed counts becomes a table of comparisons and the outcomes table of a needs assessment."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from hna.answers.comparators import KINDS, Kind
+from hna.answers.indicator_file import compare_indicators, read_indicators
+from hna.answers.outcomes import outcomes
+from hna.errors import Fault, QuantityError
+from hna.evidence.shelf import Shelf
+from hna.publish.outputs import OutputError, check_folder
+from hna.publish.tables import inert
+
+FILES = ("comparisons.csv", "outcomes.csv")
+
+
+def compare(
+    file: Path | str,
+    areas: Sequence[str] = (),
+    *,
+    against: Sequence[Kind] = KINDS,
+    level: float = 0.95,
+    suppressed: tuple[float, float] | None = None,
+    workspace: Path | None = None,
+) -> pd.DataFrame:
+    """Each area of an analyst's file beside its region, England and statistical neighbours.
+
+    Parameters
+    ----------
+    file : CSV in the columns of `hna.answers.indicator_file.read_indicators`.
+    areas : names or codes in the file; empty for every area but regions and England.
+    against : region, england, statistical-neighbours.
+    level : confidence level of intervals and tests.
+    suppressed : smallest and largest count that a hidden one can be.
+    workspace : folder whose lookups are read before the shipped ones.
+
+    Returns
+    -------
+    table with the columns `hna.answers.indicator_file.COLUMNS`.
+
+    Raises
+    ------
+    HnaError
+        Everything wrong with the file at once, or with the request.
+    """
+    unknown = [kind for kind in against if kind not in KINDS]
+    if unknown:
+        raise QuantityError(
+            Fault("comparators are unknown", f"Use {', '.join(KINDS)}", field="--against", rows=unknown)
+        )
+    return compare_indicators(read_indicators(Path(file)), Shelf(workspace), areas, against, level, suppressed)
+
+
+def write_comparisons(table: pd.DataFrame, out: Path) -> list[Path]:
+    """Write comparisons.csv and outcomes.csv to a folder, both or neither.
+
+    Returns
+    -------
+    the files.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written; what stood there still stands.
+    """
+    check_folder(out)
+    stage: Path | None = None
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        stage = Path(tempfile.mkdtemp(prefix=".hna-writing-", dir=out))
+        for name, held in zip(FILES, (table, outcomes(table)), strict=True):
+            write_table(held, stage / name)
+        for name in FILES:
+            (stage / name).replace(out / name)
+    except OSError as error:
+        what = f"cannot be written: {error.strerror or error}"
+        raise OutputError(Fault(what, "Give another folder with --out", file=str(out), field="--out")) from None
+    finally:
+        if stage is not None:
+            shutil.rmtree(stage, ignore_errors=True)
+    return [out / name for name in FILES]
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV: UTF-8, numbers unrounded, an empty cell where there is none, and no formula."""
+    arrays: dict[str, pa.Array] = {}
+    for name in map(str, table.columns):
+        held = table[name].dropna()
+        if len(held) and all(isinstance(value, int) for value in held):
+            arrays[name] = pa.array(table[name].astype("Int64"))
+        elif len(held) and all(isinstance(value, int | float) for value in held):
+            arrays[name] = pa.array(pd.to_numeric(table[name]).to_numpy(float), from_pandas=True)
+        else:
+            texts = ["" if pd.isna(value) else inert(str(value)) for value in table[name]]
+            arrays[name] = pa.array([text or None for text in texts], pa.string())
+    with path.open("wb") as stream:
+        stream.write((",".join(map(str, table.columns)) + "\n").encode())
+        pa_csv.write_csv(pa.table(arrays), stream, pa_csv.WriteOptions(include_header=False, quoting_style="needed"))
+
+
+def sentences(table: pd.DataFrame) -> Iterator[str]:
+    """How each area is doing, one line an indicator and area.
+
+    Parameters
+    ----------
+    table : from `compare`.
+    """
+    for row in outcomes(table).to_dict("records"):
+        value = f"{row['value']} ({row['interval']}), n = {row['n']}" if row["value"] else "no value"
+        apart = f" {row['people']}." if row["people"] else ""
+        yield f"{row['indicator']}, {row['area_name']}, {row['period']}: {value}. {row['how']}{apart}"
