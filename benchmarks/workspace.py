@@ -30,9 +30,12 @@ unit: percent
 decimals: 3
 uncertainty: {{given: sample-size}}
 severity: null
-study: {{design: survey, frame: both, fieldwork: [2014, 2014], geography: nowhere, sample_size: 38000, response_rate: null, exclusions: null}}
+study:
+  {{design: survey, frame: both, fieldwork: [2014, 2014], geography: nowhere, sample_size: 38000, response_rate: null,
+   exclusions: null}}
 appraisal: {{tool: hoy-2012, overall: low, notes: made up}}
-citation: {{authors: made up, year: 2026, title: Made up, container: null, locator: null, doi: null, url: null, licence: CC0-1.0}}
+citation:
+  {{authors: made up, year: 2026, title: Made up, container: null, locator: null, doi: null, url: null, licence: CC0-1.0}}
 read_from: primary table
 sha256: {sha256}
 """

@@ -218,15 +218,17 @@ class Carrier:
         found = expansion(group.widest, float(least), float(most))
         if found is None:
             return Terms(np.empty((0, *here.shape)), None, odds, shares)
-        nodes = np.empty((len(found.nodes), *here.shape))
-        for n, h in enumerate(found.nodes):
-            nodes[n, :layers] = odds / (odds + np.exp(-h))
-            if found.exponential:
-                nodes[n, :layers] *= np.exp(-h)
+        powers = np.empty((len(found.nodes), *here.shape))
+        away = np.exp(-found.nodes)[:, None]
+        for layer in range(layers):
+            for cell in range(here.shape[1]):
+                nodes = odds[layer, cell] / (odds[layer, cell] + away)
+                if found.exponential:
+                    nodes *= away
+                powers[:, layer, cell] = found.powers @ nodes
         if shares is not None:
-            np.multiply(nodes[:, :1], shares, out=nodes[:, layers:])
-        flat = found.powers @ nodes.reshape(len(found.nodes), -1)
-        return Terms(flat.reshape(nodes.shape), found, odds, shares)
+            np.multiply(powers[:, :1], shares, out=powers[:, layers:])
+        return Terms(powers, found, odds, shares)
 
     def shared(self, year: int, severity: int) -> Shared:
         """Rates that all areas share."""

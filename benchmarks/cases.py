@@ -1,0 +1,329 @@
+"""What is measured, one function a case; each runs in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from measure import THREADS, limit, memory_above, seconds
+from workspace import AUTHORITIES, LSOAS, SEXES, people_of, rates_of, write_need
+
+from hna.answers.blocks import Carrier, hold_blas
+from hna.answers.nest import Grouping
+from hna.answers.stream import summarise
+from hna.evidence.population import Population
+from hna.measure.areas import Area
+from hna.measure.draws import normal
+from hna.model.rates import Rates
+
+Row = dict[str, object]
+YEARS, DRAWS = 26, 1_000
+HEAVY = {
+    "scipy.stats", "statsmodels", "pymc", "arviz", "distributed", "dask", "matplotlib", "altair", "xlsxwriter", "gptables"
+}  # fmt: skip
+
+
+def _needs(*chosen: tuple[str, float, float], draws: int = DRAWS) -> list[Rates]:
+    folder = Path(tempfile.mkdtemp())
+    for name, level, transport in chosen:
+        write_need(folder, name, level, transport)
+    return [rates_of(folder, name, draws) for name, _, _ in chosen]
+
+
+def _everyone(rates: Rates) -> Rates:
+    """The same rates with expected people everywhere: no chance in small numbers."""
+    return replace(rates, defaults=replace(rates.defaults, realised_below=0.0))
+
+
+def _against_limit(
+    name: str, work: Callable[[], object], people: Population, draws: int, times: int = 1, **more: object
+) -> Row:
+    hold_blas()
+    cells = people.people.reshape(*people.people.shape[:2], -1)
+    small = replace(people, areas=people.areas[:64], people=people.people[:64])
+    summarise(_everyone(_needs(("warm", 8.0, 0.0), draws=50)[0]), small)
+    peak, above = memory_above(work)
+    sort, part, ours = seconds(limit(cells, draws, "sort"), limit(cells, draws, "partition"), work, repeat=2)
+    least = min(sort, part) * times
+    return {
+        "name": name, "seconds": ours, "peak_mb": peak, "above_input_mb": above, "limit_seconds": least,
+        "ratio": ours / least, "selection": "sort" if sort < part else "partition", **more,
+    }  # fmt: skip
+
+
+def _england(quick: bool) -> Population:
+    return people_of(LSOAS // 16 if quick else LSOAS, YEARS, 1_700)
+
+
+def _nested(population: Population) -> list[Grouping]:
+    """Wards of five areas, authorities of 22 wards, nine regions, England, and tenths."""
+    child = np.arange(len(population.areas))
+    ward, authority = child // 5, child // 110
+    region = authority * 9 // (authority.max() + 1)
+    return [
+        Grouping(tuple(Area(f"{kind}{n}", f"{kind}{n}") for n in range(of.max() + 1)), child, of)
+        for kind, of in (("W", ward), ("A", authority), ("R", region), ("E", child * 0), ("D", child % 10))
+    ]
+
+
+def england_shared(quick: bool) -> list[Row]:
+    """(a) England's small areas, one rate for all: limits of need in every area and year."""
+    people, (rates,) = _england(quick), _needs(("shared", 8.0, 0.0))
+    rates = _everyone(rates)
+    groups = _nested(people)
+    first = _against_limit("a. England, shared rates", lambda: summarise(rates, people), people, DRAWS)
+    second = _against_limit(
+        "a. England, shared rates, 5 levels of groups",
+        lambda: summarise(rates, people, groups=groups),
+        people,
+        DRAWS,
+        quick,
+    )
+    one, two = seconds(
+        lambda: summarise(rates, people, threads=1), lambda: summarise(rates, people, threads=2), repeat=2
+    )
+    return [
+        first,
+        second,
+        {"name": "two threads / one", "seconds": two, "limit_seconds": one / 2, "ratio": 2 * two / one},
+    ]
+
+
+def england_own(quick: bool) -> list[Row]:
+    """(a) England's small areas, each with its own transport error."""
+    people, (rates,) = _england(quick), _needs(("own", 8.0, 0.1))
+    expected = _everyone(rates)
+    powers = Carrier(expected).powers(people.years[0])
+    first = _against_limit(
+        "a. England, transport error", lambda: summarise(expected, people), people, DRAWS, products=powers
+    )
+    second = _against_limit(
+        "a. England, transport error, realised by inversion",
+        lambda: summarise(rates, people, realised="inverse"), people, DRAWS,
+    )  # fmt: skip
+    return [first, second]
+
+
+def england_groups(quick: bool) -> list[Row]:
+    """(a) England's small areas with transport error, realised, and groups through their draws."""
+    people, (rates,) = _england(quick), _needs(("own", 8.0, 0.1))
+    groups = _nested(people)
+    return [
+        _against_limit(
+            "a. England, transport error, realised by inversion, 5 levels of groups",
+            lambda: summarise(rates, people, realised="inverse", groups=groups), people, DRAWS,
+        )
+    ]  # fmt: skip
+
+
+def england_binomial(quick: bool) -> list[Row]:
+    """(a) A sixteenth of England (a hundredth if quick), realised by a binomial number a draw and year."""
+    people, (rates,) = people_of(LSOAS // (100 if quick else 16), YEARS, 1_700), _needs(("own", 8.0, 0.1))
+    return [
+        _against_limit(
+            "a. part of England, transport error, realised by binomial numbers",
+            lambda: summarise(rates, people, realised="binomial"), people, DRAWS,
+        )
+    ]  # fmt: skip
+
+
+def authorities(quick: bool) -> list[Row]:
+    """(b) Authorities, 26 years, 5,000 draws, 8 needs."""
+    areas, draws, needs = (40, 2_000, 2) if quick else (AUTHORITIES, 5_000, 8)
+    people = people_of(areas, YEARS, 180_000)
+    found = []
+    for kind, transport in (("shared rates", 0.0), ("transport error", 0.1)):
+        held = _needs(*((f"need-{n}", 3.0 + n, transport) for n in range(needs)), draws=draws)
+
+        def every(held: list[Rates] = held) -> None:
+            for rates in held:
+                summarise(rates, people)
+
+        name = f"b. {areas} authorities, {draws:,} draws, {needs} needs, {kind}"
+        found.append(_against_limit(name, every, people, draws, times=needs))
+    return found
+
+
+def against(quick: bool) -> list[Row]:
+    """The same numbers the way they are usually made, on less."""
+    hold_blas()
+    areas = 400 if quick else 1_000
+    people, (rates,) = people_of(areas, YEARS, 1_700), _needs(("shared", 8.0, 0.0))
+    rates = _everyone(rates)
+    few = 20 if quick else 60
+    tiny = 8 if quick else 20
+    part = replace(people, areas=people.areas[:few], people=people.people[:few])
+    found = summarise(rates, part, keep_draws=True)
+    ours, threads_one = seconds(lambda: summarise(rates, people), lambda: summarise(rates, people, threads=1), repeat=5)
+    by_year = xr.DataArray(
+        np.stack([rates.at("", year)[0] for year in people.years]), dims=("year", "sex", "age", "draw"),
+        coords={"year": list(people.years), "sex": list(SEXES), "age": people.ages.labels},
+    )  # fmt: skip
+    counts = people.to_xarray()
+    long = counts.to_dataframe("people").reset_index()
+    some = 2
+
+    def pandas_draws() -> pd.DataFrame:
+        parts = []
+        for draw in range(some):
+            rate = by_year.isel(draw=draw).to_dataframe("rate").reset_index()
+            both = long.merge(rate, on=["year", "sex", "age"])
+            need = (both["people"] * both["rate"]).groupby([both["area"], both["year"]]).sum()
+            parts.append(need.rename(draw))
+        return pd.concat(parts, axis=1)
+
+    (pandas_seconds,) = seconds(pandas_draws, repeat=2)
+    told = pandas_draws().to_numpy().reshape(areas, YEARS, some)
+    _same(told[:few], found.draws[:, :, :some])
+    less = counts.isel(area=slice(few))
+
+    def dotted() -> xr.DataArray:
+        return xr.dot(less, by_year, dim=["sex", "age"]).quantile([0.025, 0.975], dim="draw")
+
+    (dot_seconds,) = seconds(dotted, repeat=2)
+    _same(dotted().transpose("quantile", "area", "year").values[1], found.values["upper"][0, :few])
+    wide = counts.isel(area=slice(tiny))
+
+    def broadcast() -> xr.DataArray:
+        return (wide * by_year).sum(["sex", "age"])
+
+    _, wide_above = memory_above(broadcast)
+    (wide_seconds,) = seconds(broadcast, repeat=2)
+    _same(broadcast().transpose("area", "year", "draw").values, found.draws[:tiny])
+    one = people_of(tiny, YEARS, 1_700)
+    _, ours_above = memory_above(lambda: summarise(rates, one, threads=1))
+    return [
+        {"name": "pandas merge and group by, a draw", "seconds": pandas_seconds / some, "limit_seconds": ours / DRAWS,
+         "ratio": pandas_seconds / some / (ours / DRAWS), "times_slower": True},
+        {"name": "xr.dot then quantile", "seconds": dot_seconds, "limit_seconds": ours * few / areas,
+         "ratio": dot_seconds / (ours * few / areas), "times_slower": True},
+        {"name": "xarray broadcast and sum", "seconds": wide_seconds, "limit_seconds": ours * tiny / areas,
+         "ratio": wide_seconds / (ours * tiny / areas), "times_slower": True},
+        {"name": "xarray broadcast and sum: memory", "seconds": wide_seconds, "peak_mb": wide_above,
+         "limit_seconds": None, "ratio": wide_above / max(ours_above, 1.0), "above_input_mb": ours_above, "times_larger": True},
+        {"name": "one thread", "seconds": threads_one, "limit_seconds": ours, "ratio": threads_one / ours},
+    ]  # fmt: skip
+
+
+def _same(theirs: np.ndarray, ours: np.ndarray) -> None:
+    np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+
+
+def scaling(quick: bool) -> list[Row]:
+    """Whether time grows in proportion to areas, draws, years and needs."""
+    hold_blas()
+    base = 1_024 if quick else 2_048
+    most = people_of(4 * base, 24, 1_700)
+
+    def cut(areas: int, years: int) -> Population:
+        return replace(most, areas=most.areas[:areas], years=most.years[:years], people=most.people[:areas, :years])
+
+    by_draws = {draws: _everyone(_needs(("shared", 8.0, 0.0), draws=draws)[0]) for draws in (500, 1_000, 2_000, 4_000)}
+    rates = by_draws[1_000]
+    steps: Mapping[str, dict[int, Callable[[], object]]] = {
+        "areas": {n: lambda n=n: summarise(rates, cut(n, 8)) for n in (base // 2, base, 2 * base, 4 * base)},
+        "years": {n: lambda n=n: summarise(rates, cut(base, n)) for n in (3, 6, 12, 24)},
+        "draws": {n: lambda n=n: summarise(by_draws[n], cut(base, 4)) for n in by_draws},
+        "needs": {n: lambda n=n: [summarise(rates, cut(base, 4)) for _ in range(n)] for n in (1, 2, 4, 8)},
+    }
+    found: list[Row] = []
+    for name, sizes in steps.items():
+        times = seconds(*sizes.values(), repeat=3)
+        power, _ = np.polyfit(np.log(list(sizes)), np.log(times), 1)
+        found.append({
+            "name": f"time grows as {name} to the power", "seconds": times[-1], "limit_seconds": None, "ratio": float(power),
+            "sizes": list(sizes), "times": times, "power": True,
+        })  # fmt: skip
+    return found
+
+
+def keyed(quick: bool) -> list[Row]:
+    """What the errors of areas cost: one keyed stream an area."""
+    count = 500 if quick else 3_000
+
+    def streams() -> None:
+        for n in range(count):
+            normal(1, f"transport:shared:{n}", DRAWS)
+
+    def bare() -> None:
+        generator = np.random.default_rng(1)
+        for _ in range(count):
+            generator.standard_normal(DRAWS)
+
+    ours, least = seconds(streams, bare)
+    return [{"name": "keyed stratified normals, an area of 1,000 draws", "seconds": ours / count,
+             "limit_seconds": least / count, "ratio": ours / least}]  # fmt: skip
+
+
+def start_up(quick: bool) -> list[Row]:
+    """`hna --help` beside bare Python."""
+
+    def call(*words: str) -> None:
+        subprocess.run([sys.executable, *words], check=True, capture_output=True)
+
+    bare, ours, run = seconds(
+        lambda: call("-c", "pass"), lambda: call("-m", "hna", "--help"), lambda: call("-c", "import hna.run"),
+        repeat=3 if quick else 10,
+    )  # fmt: skip
+    loaded = subprocess.run(
+        [sys.executable, "-c", f"import sys, hna.run; print(*sorted({HEAVY} & set(sys.modules)))"],
+        check=True, capture_output=True, text=True,
+    ).stdout.split()  # fmt: skip
+    return [
+        {"name": "hna --help", "seconds": ours, "limit_seconds": bare, "ratio": ours / bare},
+        {"name": "import hna.run", "seconds": run, "limit_seconds": bare, "ratio": run / bare, "heavy": loaded},
+    ]
+
+
+def default_run(quick: bool) -> list[Row]:
+    """(c) `hna run` as it comes: beside importing what it needs, bare products and one pass, and writing its bytes."""
+    out = Path(tempfile.mkdtemp()) / "report"
+    words = [sys.executable, "-m", "hna", "run", *(("dementia", "--draws", "500") if quick else ()), "--out", str(out)]
+    script = (
+        "import resource, subprocess, sys; code = subprocess.run(sys.argv[1:], capture_output=True).returncode; "
+        "print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3)"
+    )
+    told: list[str] = []
+
+    def run() -> None:
+        told[:] = subprocess.run(
+            [sys.executable, "-c", script, *words], check=True, capture_output=True, text=True
+        ).stdout.split()
+
+    (ours,) = seconds(run, repeat=1 if quick else 2)
+    if told[0] not in ("0", "1") or not (out / "gap.csv").is_file():
+        return [{"name": "c. hna run", "seconds": ours, "limit_seconds": None, "ratio": None, "note": "did not finish"}]
+    figures = pd.read_csv(out / "gap.csv")
+    draws = 500 if quick else 5_000
+    rows = int((figures["quantity"] == "need").sum())
+    content = [(path.name, path.read_bytes()) for path in out.iterdir() if path.is_file()]
+    people = people_of(max(rows // YEARS, 1), YEARS, 100_000).people
+    bare = limit(people.reshape(*people.shape[:2], -1), draws, "sort")
+    again = Path(tempfile.mkdtemp())
+
+    def least() -> None:
+        subprocess.run([sys.executable, "-c", "import hna.run, hna.cli"], check=True)
+        bare()
+        for name, held in content:
+            (again / name).write_bytes(held)
+
+    hold_blas()
+    (limited,) = seconds(least, repeat=2)
+    return [{"name": "c. hna run" + (" dementia" if quick else ""), "seconds": ours, "peak_mb": float(told[1]),
+             "limit_seconds": limited, "ratio": ours / limited, "rows_of_need": rows, "threads": THREADS}]  # fmt: skip
+
+
+CASES: dict[str, Callable[[bool], list[Row]]] = {
+    case.__name__: case
+    for case in (
+        england_shared, england_own, england_groups, england_binomial, authorities, against, scaling, keyed, start_up,
+        default_run,
+    )
+}  # fmt: skip

@@ -1,0 +1,66 @@
+"""Speed and memory, as ratios to this machine's own limit and to what people use instead, in one run.
+
+Run as ``python benchmarks/run.py [--quick] [--only CASE ...] [--json FILE]``. Machines differ and are shared: read the
+ratios, never the seconds. The limit of a case is its bare matrix product and one pass of sorting or partitioning,
+whichever is faster here, on all processors; of ``hna run``, that with its imports and the writing of its bytes. A ratio
+under 1 means that the limits of most rows were read without putting all their draws in order.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ALL = (
+    "england_shared england_own england_groups england_binomial authorities against scaling keyed start_up default_run"
+)
+
+
+def main() -> int:
+    """Measure, print a table, write JSON."""
+    reading = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    reading.add_argument("--quick", action="store_true", help="less of everything, in under a minute")
+    reading.add_argument("--json", type=Path, help="file to write")
+    reading.add_argument("--only", nargs="*", help="cases to measure")
+    reading.add_argument("--case", help=argparse.SUPPRESS)
+    asked = reading.parse_args()
+    if asked.case:
+        from cases import CASES
+
+        print(json.dumps(CASES[asked.case](asked.quick)))
+        return 0
+    names = asked.only or ALL.split()
+    rows: list[dict[str, object]] = []
+    failed = []
+    print(f"{'':72} {'seconds':>10} {'limit':>10} {'ratio':>9} {'peak MB':>9} {'above input':>12}")
+    for name in names:
+        words = [sys.executable, str(HERE / "run.py"), "--case", name, *(["--quick"] if asked.quick else [])]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode:
+            failed.append(name)
+            print(f"{name}: failed\n{done.stderr[-2000:]}", file=sys.stderr)
+            continue
+        for found in json.loads(done.stdout.splitlines()[-1]):
+            row = {"peak_mb": None, "limit_seconds": None, **found}
+            rows.append(row)
+            print(
+                f"{row['name']:72} {_number(row['seconds'], '10.4f')} {_number(row['limit_seconds'], '10.4f')} "
+                f"{_number(row['ratio'], '9.2f')} {_number(row['peak_mb'], '9.0f')} {_number(row.get('above_input_mb'), '12.0f')}",
+                flush=True,
+            )
+    if asked.json:
+        asked.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return 1 if failed else 0
+
+
+def _number(value: object, form: str) -> str:
+    width = int(form.split(".", maxsplit=1)[0])
+    return format(value, form) if isinstance(value, int | float) else " " * width
+
+
+if __name__ == "__main__":
+    sys.exit(main())
