@@ -88,13 +88,13 @@ def _apart(row: Any) -> str:
     if row is None or not str(row["verdict"]).startswith("sig_") or pd.isna(row["people"]):
         return ""
     people = float(row["people"])
-    return f"{abs(people):,.0f} {'more' if people > 0 else 'fewer'} than at the comparator's level"
+    return f"{abs(people):,.0f} {'more' if people > 0 else 'fewer'} than at the level of {row['comparator_name']}"
 
 
 def _interval(row: Any, unit: str) -> str:
     if pd.isna(row["lower"]) or pd.isna(row["upper"]):
         return ""
-    return f"{printed(row['lower'], unit)} to {printed(row['upper'], unit)} ({100 * float(row['level']):g} %)"
+    return f"{100 * float(row['level']):g} % interval {printed(row['lower'], unit)} to {printed(row['upper'], unit)}"
 
 
 def _count(number: Any) -> str:

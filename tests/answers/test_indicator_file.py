@@ -283,13 +283,13 @@ def test_the_outcomes_table_reads_as_a_needs_assessment(
     row = table.iloc[0]
     assert row.period == "2023"
     assert row["value"].endswith(" %")
-    assert row.interval.endswith("(95 %)")
+    assert row.interval.startswith("95 % interval ")
     assert row.england == "20.0 %"
     assert row.how.startswith(
         "Significantly worse than the England average. Significantly worse than the North West average."
     )
     assert row.benchmark == "England"
-    assert row.people.endswith("more than at the comparator's level")
+    assert row.people.endswith("more than at the level of England")
     assert "Wilson" in row.method
 
 
