@@ -112,16 +112,26 @@ class Surroundings:
 
     def nesting(self, code: str) -> Nesting:
         """Which areas lie in which: as many lookups as it takes to place an area in England."""
+        return self._placed(code)[0]
+
+    def _placed(self, code: str) -> tuple[Nesting, tuple[str, ...]]:
         return self._shelf.once(("nesting", code), lambda: self._nesting(code))
 
-    def _nesting(self, code: str) -> Nesting:
+    def _nesting(self, code: str) -> tuple[Nesting, tuple[str, ...]]:
+        used: list[str] = []
         merged: dict[str, tuple[str, ...]] = {}
         for name in self._names(False):
+            used.append(name)
             for child, parents in self._lookup(name).parents.items():
                 merged[child] = tuple(dict.fromkeys((*merged.get(child, ()), *parents)))
             if ENGLAND in Nesting(merged).ancestors(code):
                 break
-        return Nesting(merged)
+        return Nesting(merged), tuple(used)
+
+    def sources(self, code: str, kinds: Sequence[Kind] = KINDS) -> list[AreasSource]:
+        """The lookups that say what an area is set beside."""
+        groups = [one.code for one in self.of(code, kinds) if one.group]
+        return [self._shelf.record(AreasSource, name) for name in (*self._placed(code)[1], *groups)]
 
     def names(self) -> dict[str, str]:
         """Names of areas, as the populations on the shelf print them."""

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from hna.answers.answer import Answer
 from hna.answers.comparators import Comparator, Pool, Surroundings
-from hna.answers.gap import KnownPeople, bridged, known_people, nearest, rows_for, use_of
+from hna.answers.gap import bridged, nearest, use_of
+from hna.answers.known_people import KnownPeople, known_people, rows_for
 from hna.answers.need import blocks
 from hna.answers.paired import Paired, People, assumed, paired, word_of
 from hna.errors import AxisError
@@ -27,6 +28,7 @@ from hna.evidence.shelf import Shelf
 from hna.indicators.benchmark import expected_false_signals, sentence
 from hna.measure.areas import Area
 from hna.measure.draws import check_level
+from hna.measure.estimate import Cited
 from hna.model.spec import KnownUse
 
 Array = NDArray[np.float64]
@@ -70,10 +72,12 @@ class Comparisons:
     ----------
     table : one row an area, quantity and comparator, in `COLUMNS`.
     notes : areas and comparators for which there is none, in words.
+    citations : the lookups that say what an area is set beside.
     """
 
     table: pd.DataFrame
     notes: tuple[str, ...] = ()
+    citations: tuple[Cited, ...] = ()
 
 
 def compare_areas(
@@ -112,7 +116,11 @@ def compare_areas(
     """
     maker = _Maker(found, populations, gap_year, shelf, level)
     rows = [row for area in _areas(populations) for row in maker.rows(area)]
-    return Comparisons(pd.DataFrame(rows, columns=list(COLUMNS)), tuple(dict.fromkeys(maker.notes)))
+    codes = dict.fromkeys(str(row["area_code"]) for row in rows)
+    cited = {one.id: one for code in codes for one in maker.around.sources(code, found.model.compare.areas)}
+    return Comparisons(
+        pd.DataFrame(rows, columns=list(COLUMNS)), tuple(dict.fromkeys(maker.notes)), tuple(cited.values())
+    )
 
 
 def signals(table: pd.DataFrame, level: float) -> Signals:

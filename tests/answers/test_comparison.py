@@ -13,7 +13,8 @@ import pytest
 from hna.answers.answer import Answer, answer
 from hna.answers.comparators import ENGLAND, Surroundings
 from hna.answers.comparison import COLUMNS, Comparisons, compare_areas, signals
-from hna.answers.gap import known_people, rows_for, use_of
+from hna.answers.gap import use_of
+from hna.answers.known_people import known_people, rows_for
 from hna.answers.need import people_in_bands
 from hna.answers.paired import expected_by_area, paired, word_of
 from hna.answers.plan import gap_years, people_for, plan
@@ -188,6 +189,11 @@ def test_the_gap_is_beside_the_gap_at_the_comparators_coverage(dementia: Made) -
         assert gap.polarity == "low-is-good"
         assert coverage.polarity == "high-is-good"
         assert gap.unit == "people"
+
+
+def test_the_lookups_are_cited(dementia: Made) -> None:
+    assert [one.id for one in dementia.compared.citations] == ["ltla-utla-region-england", "dfe-2025-neighbours"]
+    assert all(one.words for one in dementia.compared.citations)
 
 
 def test_estimates_are_those_of_the_answer(dementia: Made) -> None:
