@@ -79,7 +79,7 @@ class Rates(Estimate):
     @property
     def changes_by_year(self) -> bool:
         """Whether years have rates of their own."""
-        return any(part.staleness > 0 and part.source.study.fieldwork for part in self.parts)
+        return any(part.staleness > 0 and part.source.studied is not None for part in self.parts)
 
     def mean(self) -> Array:
         """Published rates, shape (severity, sex, age): all layers, then exclusive strata."""
@@ -127,7 +127,7 @@ class Rates(Estimate):
         if "study" in terms and part.study > 0:
             noise = noise + part.study * normal(self.seed, f"study:{part.survey}", self.size)
             variance += part.study**2
-        middle = part.source.study.mid_fieldwork
+        middle = part.source.studied
         if "staleness" in terms and part.staleness > 0 and middle is not None:
             spread = part.staleness * abs(year + 0.5 - middle)
             noise = noise + spread * normal(self.seed, f"staleness:{name}", self.size)
@@ -304,12 +304,24 @@ def _envelope(model: Model, shelf: Shelf, draws: int, seed: int) -> Rates:
         raise ModelError(Fault("an envelope needs two sources or more", remedy, field="prevalence.combine"))
     first, *others = [make_rates(one, shelf, draws, seed) for one in alone]
     names = [one.prevalence.sources[0].source for one in alone]
-    said = f"each source is run alone and none averaged; these figures rest on {names[0]}, beside " + ", ".join(
-        names[1:]
-    )
+    said = [f"each source is run alone and none averaged; these figures rest on {names[0]}"]
+    said += [_beside(name, first, other) for name, other in zip(names[1:], others, strict=True)]
     flags = dict.fromkeys(flag for one in (first, *others) for flag in one.flags)
     citations = {source.id: source for one in (first, *others) for source in one.citations}
     return replace(
-        first, model=model, scenarios=tuple(others), notes=(*first.notes, said),
+        first, model=model, scenarios=tuple(others), notes=(*first.notes, *said),
         flags=tuple(sorted({*flags, "W301"})), citations=tuple(citations.values()),
     )  # fmt: skip
+
+
+def _beside(name: str, first: Rates, other: Rates) -> str:
+    """How far another source's rates are from those of the first, in words."""
+    if first.headline.shape != other.headline.shape or (first.headline.values <= 0).any():
+        return f"{name} alone divides people otherwise"
+    times = other.headline.values / first.headline.values
+    low, high = float(times.min()), float(times.max())
+    return (
+        f"{name} alone gives {low:.2f} times these rates"
+        if high - low < 0.005
+        else (f"{name} alone gives {low:.2f} to {high:.2f} times these rates, by age and sex")
+    )
