@@ -229,9 +229,9 @@ def _relations(
         direct = [area for area in inside if not any(other in above[area] for other in inside)]
         kinds: dict[str, list[str]] = {}
         for area in direct:
-            kinds.setdefault(_kind(area), []).append(area)
+            kinds.setdefault(kind_of(area), []).append(area)
         for kind, children in sorted(kinds.items()):
-            listed = {child for child in nesting.children(parent) if _kind(child) == kind}
+            listed = {child for child in nesting.children(parent) if kind_of(child) == kind}
             whole = bool(listed) and listed <= set(children)
             agrees = None
             for cell, count in truth.items():
@@ -246,7 +246,8 @@ def _relations(
     return found
 
 
-def _kind(area: str) -> str:
+def kind_of(area: str) -> str:
+    """What sort of area a code is of: areas of one sort lie beside each other."""
     return _AUTHORITIES[0] if area.startswith(_AUTHORITIES) else area[:3]
 
 

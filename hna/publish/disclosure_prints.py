@@ -9,17 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hna.answers.answer import Answer
-from hna.answers.gap import bridged, nearest, rows_for
+from hna.answers.gap import bridged, nearest
+from hna.answers.known_people import rows_for
 from hna.answers.ledger import Ledger
 from hna.evidence.known import Known
 from hna.evidence.source import Disclosure, KnownSource
 from hna.measure.ages import OLDEST, AgeBand
 from hna.model.spec import KnownUse
-from hna.publish.disclosure_cells import PERSONS, Cell, Release
+from hna.publish.disclosure_cells import PERSONS, Cell, Release, kind_of
 from hna.publish.disclosure_presets import Rule
 
 MARK = "[c]"
-NATIONS = ("E92", "W92", "S92", "N92", "K0")
+REGION = "E12"
+NATIONS = ("E92", "W92", "S92", "N92", "K02", "K03", "K04")
 Place = tuple[str, int]
 Subgroup = tuple[str, str, str]
 """Severity, sex and age band, as in gap.csv."""
@@ -184,7 +186,10 @@ def refused(found: Answer, here: Known, area: str, year: int, rule: Rule | None)
 
 
 def elsewhere(found: Answer, rules: dict[str, Rule | None]) -> Iterator[Print]:
-    """Counts of other areas, which comparisons add up: everybody counted, where the same subgroups are held as here."""
+    """Counts of other areas, which comparisons add up: everybody counted, where the same subgroups are held as here.
+
+    Those are areas of the same kinds as the report's, regions and nations; no others are used, so no others are printed.
+    """
     for counts in found.known:
         rule = rules[counts.source.id]
         ledgers = [ledger for ledger in found.ledgers if ledger.known == counts.source.id and ledger.aligned]
@@ -196,7 +201,10 @@ def elsewhere(found: Answer, rules: dict[str, Rule | None]) -> Iterator[Print]:
             here = [counted_in(counts, ledger.area.code, year) for ledger in ledgers if year_of(ledger) == year]
             when, shapes = int(here[0].year[0]), {_shape(one) for one in here}
             at_that_time = counts.take(counts.year == when)
+            kinds = {*map(kind_of, own), REGION, *NATIONS}
             for code in sorted(set(at_that_time.area_code.tolist()) - own):
+                if kind_of(code) not in kinds:
+                    continue
                 one = at_that_time.take(at_that_time.area_code == code)
                 if _shape(one) in shapes:
                     whole = ("", found.model.sex, "all")

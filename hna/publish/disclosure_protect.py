@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hna.answers.answer import Answer
-from hna.answers.gap import Figure, KnownPeople, figures, flags_of, known_people, leverage, union_known
+from hna.answers.gap import Figure, figures, flags_of, leverage
+from hna.answers.known_people import KnownPeople, known_people, union_known
 from hna.answers.need import Block, blocks
 from hna.errors import Fault
 from hna.evidence.population import Population
