@@ -43,7 +43,7 @@ def _everyone(rates: Rates) -> Rates:
 
 
 def _against_limit(
-    name: str, work: Callable[[], object], people: Population, draws: int, times: float = 1, **more: object
+    name: str, work: Callable[[], object], people: Population, draws: int, *, times: float = 1, **more: object
 ) -> Row:
     hold_blas()
     cells = people.people.reshape(*people.people.shape[:2], -1)
@@ -89,7 +89,6 @@ def england_shared(quick: bool) -> list[Row]:
         lambda: summarise(rates, people, groups=groups),
         people,
         DRAWS,
-        quick,
     )
     one, two = seconds(
         lambda: summarise(rates, people, threads=1), lambda: summarise(rates, people, threads=2), repeat=2
