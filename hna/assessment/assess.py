@@ -12,7 +12,7 @@ import numpy as np
 
 from hna.answers.answer import Answer, answer
 from hna.answers.comparison import Comparisons, compare_areas
-from hna.answers.gap import known_people
+from hna.answers.known_people import known_people
 from hna.answers.plan import Plan, check_codes, gap_years, people_for, plan
 from hna.assessment.completeness import check_chapter, check_contents, held_of, met_of, missing_of
 from hna.assessment.corporate import Voice, corporate_files, read_corporate

@@ -133,7 +133,7 @@ def prioritise(
     agreed = weights.weights if weights else None
     found = acceptability(needs, ids, scores, drawn_weights(ids, agreed, library.concentration, seed, draws))
     even = acceptability(needs, ids, scores, drawn_weights(ids, None, library.concentration, seed, draws))
-    top = min((weights.top if weights and weights.top else library.top), len(needs))
+    top = max(1, min(weights.top if weights and weights.top else library.top, int(len(needs) * library.share)))
     chances = dict(zip(needs, found.top(top).tolist(), strict=True))
     held = {need: standing(chance, library.robust, library.open) for need, chance in chances.items()}
     chosen = tuple(cell for cell in cells if cell.criterion in ids)

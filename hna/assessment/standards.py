@@ -146,6 +146,8 @@ class Criteria(Record):
     """In order."""
     top: Annotated[int, Field(ge=1)]
     """How many needs are named first."""
+    share: Proportion
+    """Of all needs, at most this share is named first."""
     robust: Proportion
     """Chance of standing among them from which a priority is robust."""
     open: Proportion
