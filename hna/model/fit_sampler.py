@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,3 +138,28 @@ def sample_model(
 
 def _each(measure: Any, names: Sequence[str]) -> NDArray[np.float64]:
     return np.concatenate([np.asarray(measure[name], dtype=float).ravel() for name in names])
+
+
+def until_passed(
+    run: Callable[[int, float], tuple[Mapping[str, NDArray[np.float64]], Diagnostics]], draws: int
+) -> tuple[Mapping[str, NDArray[np.float64]], Diagnostics]:
+    """A sampler run again, with twice the draws and shorter steps, until its diagnostics pass; three times at most.
+
+    Parameters
+    ----------
+    run : called with draws and target acceptance.
+    draws : of the first run.
+
+    Raises
+    ------
+    ModelError
+        R391 if the third fails too.
+    """
+    accept = 0.9
+    for _ in range(3):
+        arrays, found = run(draws, accept)
+        if found.passed:
+            break
+        draws, accept = 2 * draws, 1 - (1 - accept) / 2
+    found.require()
+    return arrays, found

@@ -14,8 +14,9 @@ from hna.errors import AxisError, Fault, ModelError
 from hna.evidence.shelf import Shelf
 from hna.measure.ages import AgeAxis, AgeBand
 from hna.measure.draws import DEFAULT_DRAWS, check_draws, normal, uniform
-from hna.measure.estimate import Estimate, Universe
+from hna.measure.estimate import Cited, Estimate, Universe
 from hna.model.defaults import Defaults, read_defaults
+from hna.model.hidden_part import multiplied_part
 from hna.model.pool_part import pooled_part
 from hna.model.rates_parts import ENGLAND, Part, group_parts, make_part, one_condition, same_ages
 from hna.model.spec import Model
@@ -207,11 +208,17 @@ def make_rates(model: Model, shelf: Shelf, draws: int = DEFAULT_DRAWS, seed: int
     if model.prevalence.combine == "envelope":
         return _envelope(model, shelf, draws, seed)
     defaults = read_defaults(shelf)
-    parts = [make_part(model, shelf, used, draws, seed, defaults) for used in model.prevalence.sources]
-    if model.prevalence.combine == "random-effects":
-        groups: list[tuple[Part, ...]] = [(pooled_part(model, shelf, parts, draws, seed, defaults),)]
+    groups: list[tuple[Part, ...]]
+    also: tuple[Cited, ...] = ()
+    if model.prevalence.combine == "multiplier":
+        part, also = multiplied_part(model, shelf, draws, seed, defaults)
+        parts, groups = [part], [(part,)]
+    elif model.prevalence.combine == "random-effects":
+        parts = [make_part(model, shelf, used, draws, seed, defaults) for used in model.prevalence.sources]
+        groups = [(pooled_part(model, shelf, parts, draws, seed, defaults),)]
         parts = list(groups[0][0].members)
     else:
+        parts = [make_part(model, shelf, used, draws, seed, defaults) for used in model.prevalence.sources]
         one_condition(parts)
         groups = [same_ages(group) for group in group_parts(model, parts)]
     axis = AgeAxis(tuple(band for group in groups for band in group[0].layers.ages.bands))
@@ -239,7 +246,8 @@ def make_rates(model: Model, shelf: Shelf, draws: int = DEFAULT_DRAWS, seed: int
         blank, blank.expand_dims(draw=draws), "prevalence", "proportion", universe, (), (), model=model,
         groups=tuple(groups), strata=strata, layers=names, sexes=sexes, ages=axis, seed=seed, defaults=defaults, notes=notes,
     )  # fmt: skip
-    return _labelled(bare, parts, held)
+    found = _labelled(bare, parts, held)
+    return replace(found, citations=(*found.citations, *also)) if also else found
 
 
 def _labelled(bare: Rates, parts: list[Part], held: list[Part]) -> Rates:

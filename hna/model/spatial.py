@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from hna.errors import AxisError, Fault, ModelError, QuantityError
 from hna.measure.draws import check_level
-from hna.model.fit_sampler import Diagnostics, quietly, sample_model
+from hna.model.fit_sampler import Diagnostics, quietly, sample_model, until_passed
 from hna.model.local import refuse_use
 
 Array = NDArray[np.float64]
@@ -175,7 +175,7 @@ def smooth(
     kind : recorded, for counts of what happened or who is known; a synthetic estimate is refused.
     family : binomial or poisson.
     covariates : shape (area, covariate) or None; standardised here.
-    draws, tune, seed, sampler : of four chains.
+    draws, tune, seed, sampler : of four chains; run again with more draws until the diagnostics pass.
 
     Raises
     ------
@@ -213,9 +213,13 @@ def smooth(
             pm.Binomial("cases", n=n, logit_p=eta, observed=y)
         else:
             pm.Poisson("cases", mu=n * pm.math.exp(eta), observed=y)
-    arrays, diagnostics = sample_model(
-        pm, az, model, ("eta", "sigma", "share"), draws=draws, tune=tune, chains=4, seed=seed, sampler=sampler
-    )
-    diagnostics.require()
+
+    def run(number: int, accept: float) -> tuple[Mapping[str, Array], Diagnostics]:
+        names = ("eta", "sigma", "share")
+        return sample_model(
+            pm, az, model, names, draws=number, tune=tune, chains=4, seed=seed, sampler=sampler, target_accept=accept
+        )
+
+    arrays, diagnostics = until_passed(run, draws)
     rate = expit(arrays["eta"]) if family == "binomial" else np.exp(arrays["eta"])
     return Smoothed(borders.areas, rate.T, arrays["sigma"], arrays["share"], y / n, diagnostics)

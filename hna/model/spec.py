@@ -78,6 +78,21 @@ class Pooling(Record):
     """Why the sources' case definitions are of one class, though not in the same words."""
 
 
+class Multiplier(Record):
+    """A count of people known, to be divided by the share of all with the need who are known."""
+
+    known: Id
+    """A known source of people."""
+    population: Id
+    """Who lived there."""
+    area: str
+    """Code of the area of both."""
+    year: int
+    """Year of both."""
+    because: str
+    """Why the count and the share are of one definition, period and place, and the count holds each person once."""
+
+
 def _used(value: object) -> object:
     return {"source": value} if isinstance(value, str) else value
 
@@ -87,8 +102,11 @@ class Prevalence(Record):
 
     sources: Annotated[list[Annotated[UsedSource, BeforeValidator(_used)]], Field(min_length=1)]
     """Sources on the shelf; several under `single` must cover different ages."""
-    combine: Literal["single", "mixture", "random-effects", "envelope"] = "single"
-    """single: one source an age; mixture: two or more, weighted equally; random-effects: pooled; envelope: each alone."""
+    combine: Literal["single", "mixture", "random-effects", "envelope", "multiplier"] = "single"
+    """single: one source an age; mixture: two or more, weighted equally; random-effects: three or more, pooled; envelope:
+    each alone; multiplier: people known over the share of all that they are."""
+    multiplier: Multiplier | None = None
+    """Under multiplier: the count and whom it was made among; the one source is the share known."""
     pool: Pooling | None = None
     """Under random-effects: why sources that describe cases differently are of one class."""
     errors: ErrorTerms = ErrorTerms()

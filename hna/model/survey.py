@@ -16,7 +16,7 @@ from scipy.special import expit
 
 from hna.errors import Fault, ModelError, SourceError
 from hna.measure.draws import check_level, stream
-from hna.model.fit_sampler import Diagnostics, quietly, sample_model
+from hna.model.fit_sampler import Diagnostics, quietly, sample_model, until_passed
 from hna.model.laplace import Draws, Problem, solve
 from hna.model.local import to_total_logit
 from hna.model.survey_formula import Coding, Formula, cells, labels
@@ -270,7 +270,8 @@ def fit(
     Raises
     ------
     ModelError
-        If the formula cannot be read, or Laplace is insisted on and k̂ is too high (R392).
+        If the formula cannot be read, Laplace is insisted on and k̂ is too high (R392), or the sampler's diagnostics
+        fail (R391).
     SourceError
         If the sample does not fit the formula.
 
@@ -332,12 +333,16 @@ def _run(
                 Fault(f"Pareto k̂ is {held.khat:.2f}: importance sampling may not be trusted", remedy, code="R392")
             )
     engine = "pymc" if method == "pymc" else "nutpie"
-    arrays, diagnostics = sample_problem(problem, draws=max(draws // 2, 1), tune=tune, seed=seed, sampler=engine)
+
+    def run(number: int, accept: float) -> tuple[Mapping[str, Array], Diagnostics]:
+        return sample_problem(problem, draws=number, tune=tune, seed=seed, sampler=engine, target_accept=accept)
+
+    arrays, diagnostics = until_passed(run, max(draws // 2, 1))
     return Draws(arrays["b"], arrays["u"], arrays["sigma"], float("nan"), diagnostics.bulk), engine, diagnostics
 
 
 def sample_problem(
-    problem: Problem, *, draws: int, tune: int, seed: int, sampler: str, chains: int = 4
+    problem: Problem, *, draws: int, tune: int, seed: int, sampler: str, chains: int = 4, target_accept: float = 0.9
 ) -> tuple[Mapping[str, Array], Diagnostics]:
     """The same model by NUTS, non-centred: arrays ``b`` (draw, column), ``u`` (draw, area), ``sigma`` (draw, σ)."""
     with quietly():
@@ -356,5 +361,6 @@ def sample_problem(
         # Effective numbers under weights are not whole, so the binomial is written out.
         pm.Potential("cases", (problem.cases * eta - sizes * pm.math.log1pexp(eta)).sum())
     return sample_model(
-        pm, az, model, ("b", "u", "sigma"), draws=draws, tune=tune, chains=chains, seed=seed, sampler=sampler
-    )
+        pm, az, model, ("b", "u", "sigma"), draws=draws, tune=tune, chains=chains, seed=seed, sampler=sampler,
+        target_accept=target_accept,
+    )  # fmt: skip

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hna.errors import ModelError, QuantityError
+from hna.answers.need import need
+from hna.errors import HnaError, ModelError, QuantityError
+from hna.evidence.population import read_population
 from hna.model.hidden import _hierarchical, multiplier, several_lists, two_lists
+from hna.model.rates import make_rates
 
 # Spina bifida in upstate New York by birth certificate, death certificate and rehabilitation file (Hook, Albright and
 # Cross 1980, Am J Epidemiol 112:750-758).
@@ -79,3 +82,47 @@ def test_multiplier_as_the_methods_page_has_it():
     assert found.interval() == pytest.approx((961, 1556), abs=4)
     with pytest.raises(QuantityError):
         multiplier(300, 0, 200, 1, "x", 10)
+
+
+# --- the model file -------------------------------------------------------------------------------------------------
+
+
+def reached(small, **changed):
+    """A register of 300 in one place, a survey in which 50 of 200 with the need were on it, and a model of both."""
+    share = {"measure": "proportion-of-cases", "uncertainty": {"given": "counts"}} | changed.get("share", {})
+    small.prevalence("share-known", [{"cases": 50, "sample": 200}], **share)
+    errors = {"study": 0.0, "transport": 0.0, "staleness": 0.0, "because": "none, to see one thing"}
+    use = {
+        "known": "own-register",
+        "population": "own-people",
+        "area": "N01",
+        "year": 2024,
+        "because": "one definition",
+    }
+    prevalence = {"sources": ["share-known"], "combine": "multiplier", "errors": errors}
+    return small.model("reached", prevalence=prevalence | {"multiplier": use | changed.get("use", {})})
+
+
+def test_a_multiplier_runs_from_a_model_file(small):
+    rates = make_rates(reached(small), small.shelf, 5000, 1)
+    people = need(rates, read_population(small.shelf, "own-people", ["N01"], [2024]))
+    assert float(people.headline.sum()) == pytest.approx(1200)
+    assert float(people.draws.mean("draw").sum()) == pytest.approx(1200, rel=0.01)
+    table = people.interval()
+    assert (float(table["lower"].iloc[0]), float(table["upper"].iloc[0])) == pytest.approx((945, 1535), rel=0.03)
+    assert {source.id for source in rates.citations} == {"share-known", "own-register", "own-people"}
+    assert any("300 people known" in note for note in rates.notes)
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"share": {"condition": "wakefulness"}}, "R624"),
+        ({"share": {"measure": "point"}}, "R624"),
+        ({"use": {"year": 2023}}, ""),
+    ],
+)
+def test_a_multiplier_of_different_things_is_refused(small, changed, code):
+    with pytest.raises(HnaError) as told:
+        make_rates(reached(small, **changed), small.shelf, 100, 1)
+    assert told.value.codes == ((code,) if code else ())
