@@ -155,13 +155,13 @@ def solve(problem: Problem, draws: int, seed: int, name: str, points: int = 300)
         raise QuantityError("cells are not sorted by area")
     rng = stream(seed, f"laplace:{name}")
     count = len(problem.scale)
-    theta = _LOW + (_HIGH - _LOW) * _net(_NET * count, count)
+    theta = _LOW + (_HIGH - _LOW) * net(_NET * count, count)
     log_q = np.zeros(len(theta))
     start = np.zeros(problem.design.shape[1])
     for number, widen in ((_NET * count, 2.0), (points, 1.3)):
         mode = _mode(problem, theta, start)
         start = mode.b[int(np.argmax(mode.log - log_q))]
-        proposal = _Student.around(theta, mode.log - log_q, widen)
+        proposal = Student.around(theta, mode.log - log_q, widen)
         theta = proposal.draw(number, rng)
         log_q = proposal.log(theta)
     mode = _mode(problem, theta, start)
@@ -196,12 +196,14 @@ class _Mode:
 
 
 @dataclass(frozen=True, eq=False)
-class _Student:
+class Student:
+    """A multivariate t with seven degrees of freedom, from which sets of standard deviations are proposed."""
+
     centre: Array
     root: Array
 
     @classmethod
-    def around(cls, theta: Array, log: Array, widen: float) -> _Student:
+    def around(cls, theta: Array, log: Array, widen: float) -> Student:
         """The t fitted to weighted points."""
         weight = np.exp(log - log.max())
         weight /= weight.sum()
@@ -213,19 +215,20 @@ class _Student:
     def draw(self, number: int, rng: np.random.Generator) -> Array:
         """Points spread evenly over the t, shifted at random."""
         count = len(self.centre)
-        even = np.clip((_net(number, count + 1) + rng.random(count + 1)) % 1, 1e-9, 1 - 1e-9)
+        even = np.clip((net(number, count + 1) + rng.random(count + 1)) % 1, 1e-9, 1 - 1e-9)
         chi = 2 * gammaincinv(_FREEDOM / 2, even[:, count]) / _FREEDOM
         drawn: Array = self.centre + (ndtri(even[:, :count]) @ self.root.T) / np.sqrt(chi)[:, None]
         return np.clip(drawn, self.centre - 12, 5.0)
 
     def log(self, theta: Array) -> Array:
+        """Log density at points, shape (set,), up to a constant."""
         away = np.linalg.solve(self.root, (theta - self.centre).T)
         count = len(self.centre)
         density: Array = -0.5 * (_FREEDOM + count) * np.log1p((away**2).sum(axis=0) / _FREEDOM)
         return density
 
 
-def _net(number: int, count: int) -> Array:
+def net(number: int, count: int) -> Array:
     """Evenly spread points of the unit cube: an additive recurrence in powers of the generalised golden ratio."""
     ratio = 2.0
     for _ in range(60):

@@ -1,0 +1,255 @@
+"""Studies that report different age bands, pooled into one curve by age: each band's rate is the curve's mean over it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, logit
+
+from hna.errors import Fault, ModelError, QuantityError
+from hna.measure.ages import AgeAxis, AgeBand
+from hna.measure.draws import normal, stream
+from hna.model.laplace import TRUSTED, Student, net, pareto_khat
+
+Array = NDArray[np.float64]
+
+_BEND = 8
+_ROUNDS = 25
+_LOW, _HIGH = np.log(0.02), np.log(3.0)
+_LEVEL, _SLOPE = 10.0, 4.0
+"""Prior standard deviations of the curve's level and slope from end to end, logit scale: wide enough to say nothing."""
+_POINTS = 300
+_FEWEST = 0.05
+
+
+@dataclass(frozen=True)
+class Reported:
+    """One rate of one study.
+
+    Parameters
+    ----------
+    study : whose; a study's own error is shared by all its bands.
+    band : ages; an open band ends at the oldest age of the curve.
+    estimate, variance : logit scale.
+    """
+
+    study: str
+    band: AgeBand
+    estimate: float
+    variance: float
+
+
+@dataclass(frozen=True, eq=False)
+class AgeCurve:
+    """A pooled rate by single year of age.
+
+    Parameters
+    ----------
+    ages : shape (age,), single years.
+    curve : shape (age, draw), logit of the mean of settings.
+    setting : shape (draw,), a new setting's own error, shared by all ages: what is carried to a place.
+    tau : shape (draw,), between-study standard deviation.
+    people : shape (age,), the reference population over which bands are read.
+    khat, effective : whether the draws may be trusted (k̂ below 0.7), and how many they amount to.
+    """
+
+    ages: NDArray[np.intp]
+    curve: Array
+    setting: Array
+    tau: Array
+    people: Array
+    khat: float
+    effective: float
+
+    def rates(self, axis: AgeAxis, *, new: bool = True) -> Array:
+        """Draws of the rate in age bands, shape (band, draw): the people-weighted mean of the curve over each.
+
+        Parameters
+        ----------
+        axis : bands inside the curve's ages.
+        new : in a new setting; else the mean of settings.
+
+        Raises
+        ------
+        ModelError
+            R201 for ages outside the studies.
+        """
+        rate = expit(self.curve + (self.setting if new else 0.0))
+        found = np.empty((len(axis.bands), rate.shape[1]))
+        for n, band in enumerate(axis.bands):
+            inside = (self.ages >= band.low) & (self.ages < band.end)
+            if band.low < self.ages[0] or (band.high is not None and band.high > self.ages[-1]) or not inside.any():
+                remedy = "Nothing is extrapolated outside the studies' ages"
+                raise ModelError(Fault(f"ages {band.label} are outside the pooled curve", remedy, code="R201"))
+            found[n] = self.people[inside] @ rate[inside] / self.people[inside].sum()
+        return found
+
+
+def pool_ages(
+    reported: Sequence[Reported],
+    scale: float,
+    *,
+    oldest: int = 104,
+    people: ArrayLike | None = None,
+    monotone: bool = False,
+    seed: int = 0,
+    name: str = "",
+    draws: int = 2000,
+) -> AgeCurve:
+    """A smooth curve by age through the bands of several studies.
+
+    ``y(k, b) ~ N(logit of the mean over b of expit f(x) + u(k), v)``, ``u(k) ~ N(0, τ²)`` one for all bands of a study,
+    ``τ ~ HalfNormal(scale)``; f is a level, a slope and bends with the precision of second differences, of standard deviation
+    ``σ ~ HalfNormal(1)``. Studies' errors are integrated out; the rest is drawn from a Gaussian at its mode for each of a
+    set of (τ, σ) and reweighted to the exact posterior.
+
+    Parameters
+    ----------
+    reported : rates of two studies or more.
+    scale : of the prior of τ (`PoolStandards.scale`).
+    oldest : age at which an open band ends.
+    people : shape (age,), people by single year from the youngest age reported to the oldest; None for equal numbers.
+    monotone : keep only curves that rise (or only fall) with age.
+    seed, name, draws : of the streams ``pool:<name>``.
+
+    Raises
+    ------
+    ModelError
+        R302 for fewer than two studies; R391 if the weights may not be trusted; R301 if hardly any curve is monotone.
+
+    References
+    ----------
+    Flaxman AD, Vos T, Murray CJL, eds. An integrative metaregression framework for descriptive epidemiology. Seattle:
+    University of Washington Press, 2015 (integrating a curve over each reported band).
+    """
+    studies = sorted({one.study for one in reported})
+    if len(studies) < 2:
+        remedy = "Use combine: single, with rates graduated by age"
+        raise ModelError(Fault("pooling by age needs two studies or more", remedy, code="R302"))
+    problem = _Problem.of(reported, studies, oldest, people)
+    rng = stream(seed, f"pool-ages:{name}")
+    prior = np.array([scale, 1.0])
+    theta = _LOW + (_HIGH - _LOW) * net(96, 2)
+    log_q = np.zeros(len(theta))
+    for number, widen in ((96, 2.0), (_POINTS, 1.3)):
+        log = np.array([problem.mode(one, prior)[2] for one in theta])
+        proposal = Student.around(theta, log - log_q, widen)
+        theta = proposal.draw(number, rng)
+        log_q = proposal.log(theta)
+    each = max(1, -(-2 * draws // _POINTS))
+    columns, weight, tau = [], [], []
+    for n, one in enumerate(theta):
+        b, root, _ = problem.mode(one, prior)
+        noise = rng.standard_normal((each, len(b)))
+        drawn = b + np.linalg.solve(root.T, noise.T).T
+        log_b = -0.5 * (noise**2).sum(axis=1) + np.log(np.diagonal(root)).sum()
+        columns.append(drawn)
+        weight.append(problem.log_joint(drawn, one, prior) - log_q[n] - log_b)
+        tau.append(np.full(each, np.exp(one[0])))
+    held = np.concatenate(columns)
+    curves = held @ problem.basis.T
+    log_weight = np.concatenate(weight)
+    kept = np.arange(len(held))
+    if monotone:
+        step = np.diff(curves, axis=1)
+        rises, falls = (step >= 0).all(axis=1), (step <= 0).all(axis=1)
+        kept = np.flatnonzero(rises if rises.sum() >= falls.sum() else falls)
+        if len(kept) < _FEWEST * len(held):
+            remedy = "The studies do not rise or fall throughout: leave monotone out"
+            raise ModelError(Fault("hardly any curve through the studies is monotone", remedy, code="R301"))
+    smoothed, khat = pareto_khat(log_weight[kept])
+    if not khat < TRUSTED:
+        remedy = "Are there enough bands, and does any contradict the rest?"
+        raise ModelError(Fault(f"Pareto k̂ is {khat:.2f}: the pooled curve may not be trusted", remedy, code="R391"))
+    share = np.exp(smoothed)
+    picked = np.searchsorted(np.cumsum(share)[:-1], (np.arange(draws) + rng.random()) / draws)
+    chosen = kept[rng.permutation(picked)]
+    spread = np.concatenate(tau)[chosen]
+    setting = spread * normal(seed, f"pool:{name}", draws)
+    return AgeCurve(problem.ages, curves[chosen].T, setting, spread, problem.people, khat, float(1 / (share**2).sum()))
+
+
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """Estimates y with variances v of bands, each a weighted mean over ages; one study a band."""
+
+    y: Array
+    v: Array
+    same: Array
+    weight: Array
+    ages: NDArray[np.intp]
+    people: Array
+    basis: Array
+
+    @classmethod
+    def of(cls, reported: Sequence[Reported], studies: list[str], oldest: int, people: ArrayLike | None) -> _Problem:
+        low = min(one.band.low for one in reported)
+        high = max(oldest if one.band.high is None else one.band.high for one in reported)
+        ages = np.arange(low, high + 1)
+        living = np.ones(len(ages)) if people is None else np.asarray(people, dtype=float)
+        y, v = (np.array([getattr(one, key) for one in reported], dtype=float) for key in ("estimate", "variance"))
+        if living.shape != ages.shape or (living <= 0).any() or (v <= 0).any() or not np.isfinite(y).all():
+            what = f"people are needed by single year from {low} to {high}, and every rate with a positive variance"
+            raise QuantityError(what)
+        inside = np.array([(ages >= one.band.low) & (ages < one.band.end) for one in reported])
+        weight = inside * living
+        at = np.array([studies.index(one.study) for one in reported])
+        return cls(
+            y, v, (at[:, None] == at).astype(float), weight / weight.sum(axis=1, keepdims=True), ages, living,
+            _basis(len(ages)),
+        )  # fmt: skip
+
+    def _spread(self, theta: Array) -> Array:
+        wide = self.basis.shape[1]
+        return np.array([_LEVEL, _SLOPE, *[np.exp(theta[1])] * (wide - 2)])[:wide]
+
+    def mode(self, theta: Array, prior: Array) -> tuple[Array, Array, float]:
+        """Mode of the coefficients by Gauss–Newton, root of the precision there, and the log of what it leaves."""
+        covariance = np.diag(self.v) + np.exp(2 * theta[0]) * self.same
+        inverse = np.linalg.inv(covariance)
+        sd = self._spread(theta)
+        b: Array = np.zeros(len(sd))
+        b[0] = float(np.average(self.y, weights=1 / self.v))
+        hessian = np.diag(1 / sd**2)
+        for _ in range(_ROUNDS):
+            rate = expit(self.basis @ b)
+            mean = self.weight @ rate
+            slope = (self.weight * (rate * (1 - rate))) @ self.basis / (mean * (1 - mean))[:, None]
+            hessian = slope.T @ inverse @ slope + np.diag(1 / sd**2)
+            move = np.linalg.solve(hessian, slope.T @ inverse @ (self.y - logit(mean)) - b / sd**2)
+            b = b + move * min(1.0, 2.0 / max(float(np.abs(self.basis @ move).max()), 1e-12))
+            if np.abs(move).max() < 1e-4:
+                break
+        root = np.asarray(np.linalg.cholesky(hessian), dtype=float)
+        log = float(self.log_joint(b[None], theta, prior)[0]) - float(np.log(np.diagonal(root)).sum())
+        return b, root, log
+
+    def log_joint(self, b: Array, theta: Array, prior: Array) -> Array:
+        """Log density of estimates, coefficients and log standard deviations; b of shape (draw, column)."""
+        covariance = np.diag(self.v) + np.exp(2 * theta[0]) * self.same
+        root = np.linalg.cholesky(covariance)
+        mean = np.clip(expit(b @ self.basis.T) @ self.weight.T, 1e-300, 1 - 1e-16)
+        away = np.linalg.solve(root, (self.y - logit(mean)).T)
+        sd = self._spread(theta)
+        density: Array = (
+            -0.5 * (away**2).sum(axis=0)
+            - np.log(np.diagonal(root)).sum()
+            - 0.5 * ((b / sd) ** 2).sum(axis=1)
+            - np.log(sd).sum()
+            + (theta - 0.5 * (np.exp(theta) / prior) ** 2).sum()
+        )
+        return density
+
+
+def _basis(count: int) -> Array:
+    """A level, a slope from −1 to 1, and the smoothest bends of second differences, scaled; shape (age, column)."""
+    if count < 3:
+        return np.ones((count, 1)) if count == 1 else np.column_stack([np.ones(2), [-1.0, 1.0]])
+    step = np.diff(np.eye(count), 2, axis=0)
+    value, vector = np.linalg.eigh(step.T @ step)
+    bend = vector[:, 2 : 2 + _BEND] / np.sqrt(value[2 : 2 + _BEND])
+    bend = bend / np.exp(0.5 * np.log(np.maximum((bend**2).sum(axis=1), 1e-12)).mean())
+    return np.column_stack([np.ones(count), np.linspace(-1, 1, count), bend])
