@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -17,9 +18,12 @@ from scipy.special import expit
 from hna.errors import Fault, ModelError, SourceError
 from hna.measure.draws import check_level, stream
 from hna.model.fit_sampler import Diagnostics, quietly, sample_model, until_passed
+from hna.model.fit_store import fingerprint, keep, recall
 from hna.model.laplace import Draws, Problem, solve
-from hna.model.local import to_total_logit
 from hna.model.survey_formula import Coding, Formula, cells, labels
+from hna.model.survey_result import Poststratified
+
+__all__ = ["Fit", "Poststratified", "Spec", "fit", "sample_problem"]
 
 Array = NDArray[np.float64]
 Method = Literal["auto", "laplace", "nutpie", "pymc"]
@@ -193,57 +197,6 @@ class Fit:
         return dict(zip(self.coding.levels[self.area], share.tolist(), strict=True))
 
 
-@dataclass(frozen=True, eq=False)
-class Poststratified:
-    """Rates of a whole population, with partial pooling.
-
-    Parameters
-    ----------
-    labels : of areas or groups.
-    draws : shape (label, draw), proportions.
-    people : shape (label,).
-    direct : the survey's own share and its (effective) size, by label.
-    own_data : share of an area's effect that its own sample settles, 0 for one not sampled: 1 − shrinkage.
-    by : what the labels are.
-    """
-
-    labels: tuple[str, ...]
-    draws: Array
-    people: Array
-    direct: Mapping[str, tuple[float, float]]
-    own_data: Mapping[str, float]
-    by: str
-
-    def table(self, level: float = 0.95) -> pd.DataFrame:
-        """One row a label: estimate (posterior mean), lower, upper, direct, sample, own_data, people."""
-        check_level(level)
-        low, high = np.quantile(self.draws, [(1 - level) / 2, (1 + level) / 2], axis=1)
-        nothing = (float("nan"), 0.0)
-        direct = [self.direct.get(label, nothing) for label in self.labels]
-        return pd.DataFrame(
-            {
-                self.by: list(self.labels),
-                "estimate": self.draws.mean(axis=1),
-                "lower": low,
-                "upper": high,
-                "direct": [share for share, _ in direct],
-                "sample": [size for _, size in direct],
-                "own_data": [self.own_data.get(label, 0.0) for label in self.labels],
-                "people": self.people,
-            }
-        )
-
-    def total(self) -> Array:
-        """Draws of the rate among everybody, shape (draw,)."""
-        rate: Array = self.people @ self.draws / self.people.sum()
-        return rate
-
-    def benchmarked(self, rate: float | Array) -> Poststratified:
-        """The same areas moved alike on the logit scale until the whole has a known rate (a number, or draws of one)."""
-        moved, _ = to_total_logit(self.draws, self.people, np.asarray(rate) * self.people.sum())
-        return Poststratified(self.labels, moved, self.people, self.direct, self.own_data, self.by)
-
-
 def fit(
     sample: pd.DataFrame,
     spec: str | Spec,
@@ -252,6 +205,7 @@ def fit(
     draws: int = 2000,
     tune: int = 1000,
     seed: int = 0,
+    store: Path | None = None,
 ) -> Fit:
     """A multilevel logistic model of a survey.
 
@@ -266,6 +220,7 @@ def fit(
         0.7, and nutpie where it is not.
     draws : posterior draws; NUTS runs four chains of half as many.
     tune, seed : of the sampler.
+    store : folder in which fits are kept; the same cells, spec, method, draws and seed are then fitted once.
 
     Raises
     ------
@@ -293,8 +248,38 @@ def fit(
     order = np.argsort(at, kind="stable")
     summed, at = summed.iloc[order].reset_index(drop=True), at[order]
     problem, columns = _problem(summed, at, coding, area, chosen)
-    held, engine, diagnostics = _run(problem, formula, method, draws, tune, seed)
+    key = fingerprint(summed, asdict(chosen), method, draws, tune, seed)
+    found = _recalled(store, key)
+    if found is None:
+        found = _run(problem, formula, method, draws, tune, seed)
+        _kept(store, key, *found)
+    held, engine, diagnostics = found
     return Fit(chosen, coding, area, summed, held, columns, effect, engine, diagnostics, seed)
+
+
+def _recalled(store: Path | None, key: str) -> tuple[Draws, str, Diagnostics | None] | None:
+    """A stored fit, if its inputs are the same; refused if its diagnostics fail."""
+    held = recall(store, key) if store is not None else None
+    if held is None:
+        return None
+    arrays, record = held
+    diagnostics = None
+    if record["diagnostics"]:
+        diagnostics = Diagnostics(**record["diagnostics"])  # type: ignore[arg-type]
+        diagnostics.require()
+    numbers = [float(str(record[name])) for name in ("khat", "effective")]
+    return Draws(arrays["columns"], arrays["areas"], arrays["sigma"], *numbers), str(record["engine"]), diagnostics
+
+
+def _kept(store: Path | None, key: str, held: Draws, engine: str, diagnostics: Diagnostics | None) -> None:
+    if store is not None:
+        record = {
+            "engine": engine,
+            "khat": str(held.khat),
+            "effective": held.effective,
+            "diagnostics": asdict(diagnostics) if diagnostics else None,
+        }
+        keep(store, key, {"columns": held.columns, "areas": held.areas, "sigma": held.sigma}, record)
 
 
 def _problem(

@@ -8,6 +8,7 @@ import pytest
 from scipy.special import expit
 
 from hna.errors import HnaError, ModelError, SourceError
+from hna.model.fit_store import keep, recall
 from hna.model.laplace import Problem, pareto_khat, solve
 from hna.model.survey import Spec, fit
 from hna.model.survey_formula import Formula, cells, random_walk
@@ -145,6 +146,33 @@ def test_what_does_not_fit_is_told():
         model.poststratify(frame.drop(columns="sex"))
     with pytest.raises(SourceError, match="nobody at some levels"):
         model.poststratify(frame.assign(age="0-15"))
+
+
+def test_a_stored_fit_is_used_again_and_only_for_the_same_inputs(tmp_path):
+    sample, _, _ = people(asked=300)
+    first = fit(sample, FORMULA, draws=200, seed=1, store=tmp_path)
+    (file,) = tmp_path.glob("*.npz")
+    stamp = file.stat().st_mtime_ns
+    again = fit(sample, FORMULA, draws=200, seed=1, store=tmp_path)
+    assert np.array_equal(again.posterior.areas, first.posterior.areas)
+    assert (again.words, file.stat().st_mtime_ns) == (first.words, stamp)
+    fit(sample.assign(ill=1 - sample["ill"]), FORMULA, draws=200, seed=1, store=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+    file.write_bytes(b"not a fit")
+    with pytest.raises(SourceError, match="cannot be read"):
+        fit(sample, FORMULA, draws=200, seed=1, store=tmp_path)
+
+
+def test_a_stored_fit_whose_diagnostics_fail_is_refused(tmp_path):
+    sample, _, _ = people(asked=300)
+    fit(sample, FORMULA, draws=200, seed=1, store=tmp_path)
+    (file,) = tmp_path.glob("*.npz")
+    arrays, record = recall(tmp_path, file.stem)
+    bad = {"rhat": 1.2, "bulk": 30.0, "tail": 30.0, "mcse": 0.2, "divergences": 4, "sampler": "nutpie"}
+    keep(tmp_path, file.stem, arrays, record | {"diagnostics": bad})
+    with pytest.raises(ModelError) as told:
+        fit(sample, FORMULA, draws=200, seed=1, store=tmp_path)
+    assert told.value.codes == ("R391",)
 
 
 def test_pareto_khat_knows_heavy_tails():
