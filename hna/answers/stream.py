@@ -18,7 +18,7 @@ from hna.answers.need import people_in_bands
 from hna.answers.nest import Grouping, Nest
 from hna.answers.realised import Method, method_in_use
 from hna.answers.summary import Summary
-from hna.errors import AxisError, Fault, QuantityError
+from hna.errors import AxisError, Fault, ModelError, QuantityError
 from hna.evidence.population import Population
 from hna.measure.draws import check_level
 from hna.model.rates import Rates
@@ -107,6 +107,8 @@ def summarise(
         If the work would need more than `memory`, before it starts: with the size, and what to ask for instead.
     AxisError
         If the population lacks ages or sexes that the rates need, or `by` is unknown.
+    ModelError
+        R141 if errors are too wide for draws to keep the estimate as their mean; R152 if strata overlap without a total.
 
     Notes
     -----
@@ -117,6 +119,9 @@ def summarise(
     unknown = [name for name in by if name not in ("severity", "sex", "age")]
     if unknown:
         raise AxisError(Fault("need cannot be summarised by these", "Use severity, sex, age", rows=unknown))
+    if "severity" not in by and rates.layers[0]:
+        what = f"strata of {rates.model.need} overlap and no total is printed, so there is no need of all severities"
+        raise ModelError(Fault(what, "Ask for need by severity as well", code="R152"))
     first = people_in_bands(rates, replace(population, areas=population.areas[:1], people=population.people[:1]))
     cuts = cuts_of(rates, by)
     places = (*population.areas, *(area for group in groups for area in group.areas))
@@ -172,6 +177,7 @@ def summarise(
             take(found)
     else:
         _in_threads(lambda start: take(run_chunk(work, cut(start))), starts, threads)
+    _check_mean(result, offset)
     _totals(result, nest, headline, people, few, offset)
     if shared and nest.parents:
         summed = _people_of(nest, rates, population)
@@ -242,6 +248,22 @@ def _totals(result: Summary, nest: Nest, headline: Array, people: Array, few: ND
     if nest.parents:
         upper, counted = (np.stack([nest.matrix @ one for one in values]) for values in (headline, people))
         result.put(offset, upper, counted, (nest.matrix @ few.astype(float)) > 0)
+
+
+def _check_mean(result: Summary, areas: int) -> None:
+    """The mean of the draws is the headline, to within Monte Carlo error or half a per cent."""
+    held = {name: result.values[name][0, :areas] for name in ("estimate", "mean", "sd")}
+    rates = result.rates
+    error = 4 * held["sd"] / np.sqrt(rates.size)
+    off = np.argwhere(np.abs(held["mean"] - held["estimate"]) > np.maximum(error, 0.005 * held["estimate"]) + 1e-9)
+    if len(off):
+        rows = [
+            f"{result.places[a]}, {result.years[y]}: mean {held['mean'][a, y]:.5g}, estimate {held['estimate'][a, y]:.5g}"
+            for a, y in off[:6]
+        ]
+        remedy = "Error terms this wide cannot keep the mean: use narrower ones, with their reason"
+        what = f"draws of {rates.model.need} do not have the estimate as their mean"
+        raise ModelError(Fault(what, remedy, field="prevalence.errors", rows=rows, code="R141"))
 
 
 def _people_of(nest: Nest, rates: Rates, population: Population) -> Array:
