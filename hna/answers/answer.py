@@ -13,7 +13,7 @@ from hna.answers.gap import Figure
 from hna.answers.gap_rows import GapRows
 from hna.answers.ledger import Ledger
 from hna.answers.need import Block, age_of_evidence, blocks
-from hna.answers.rows import COLUMNS, QUANTITIES, Cut, cuts_of, row, total
+from hna.answers.rows import COLUMNS, QUANTITIES, Cut, cuts_of, is_small, people_drawn, people_in, row, total
 from hna.answers.waterfall import WaterfallStep, waterfall
 from hna.errors import Fault
 from hna.evidence.known import Known
@@ -153,18 +153,19 @@ def _need_rows(
     rates: Rates, block: Block, by: Sequence[str], level: float, flags: list[str]
 ) -> Iterator[dict[str, object]]:
     cuts = [cut for cut in cuts_of(rates, by) if _printed(rates, cut)]
-    drawn = np.stack([total(block.draws, cut, 1) for cut in cuts])
+    drawn = np.stack([people_drawn(rates, block, cut) for cut in cuts])
     lower, upper = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=-1)
     for n, cut in enumerate(cuts):
         point = float(total(block.headline, cut, 0))
-        people = float(total(block.people, replace(cut, rows=cut.rows[1:]), 0))  # type: ignore[arg-type]
+        people = people_in(block, cut)
+        carried = sorted({*flags, "N461"}) if is_small(rates, block, cut) else flags
         if cut.severity == rates.severities[0]:
             yield row(rates, block, replace(cut, severity=""), "population", Figure(people, people, people), level, [])
         figure = Figure(point, float(lower[n]), float(upper[n]))
-        yield row(rates, block, cut, "need", figure, level, flags)
+        yield row(rates, block, cut, "need", figure, level, carried)
         if people > 0:
             share = Figure(point / people, float(lower[n]) / people, float(upper[n]) / people)
-            yield row(rates, block, cut, "prevalence", share, level, flags)
+            yield row(rates, block, cut, "prevalence", share, level, carried)
 
 
 def _printed(rates: Rates, cut: Cut) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from hna.answers.gap import KnownPeople
+from hna.answers.known_people import KnownPeople
 from hna.errors import AxisError, Fault, QuantityError
 from hna.evidence.population import Population
 from hna.measure.ages import AgeAxis

@@ -3,47 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from hna.answers.known_people import KnownPeople, known_people, rows_for
 from hna.answers.ledger import Ledger, align, months_apart
 from hna.answers.need import NeedEstimate
-from hna.answers.services import union_bounds
 from hna.errors import AlignmentError, AxisError, Fault
 from hna.evidence.known import Known
-from hna.measure.ages import AgeBand
-from hna.measure.draws import check_level, stream, uniform
+from hna.measure.draws import check_level, uniform
 from hna.measure.estimate import Cited, Estimate
 from hna.model.defaults import Defaults
-from hna.model.spec import FACTORS, Factors, KnownUse, Model
+from hna.model.spec import KnownUse, Model
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class KnownPeople:
-    """People known, between two bounds that differ where a count is hidden or services overlap.
-
-    Parameters
-    ----------
-    point : the number, or None where only bounds are known.
-    low, high : shape (draw,), people.
-    printed : smallest and largest count that the publisher's figures allow.
-    """
-
-    point: float | None
-    low: Array
-    high: Array
-    printed: tuple[float, float]
-
-    @property
-    def middle(self) -> float:
-        """The number, or the middle of its bounds: for drawing, never for printing."""
-        return self.point if self.point is not None else float((self.low.mean() + self.high.mean()) / 2)
 
 
 @dataclass(frozen=True)
@@ -54,60 +31,6 @@ class Figure:
     lower: float | None
     upper: float | None
     probability: float | None = None
-
-
-def known_people(known: Known, rows: NDArray[np.bool_], use: KnownUse, seed: int, draws: int) -> KnownPeople:
-    """The people in some rows of a table of counts, with its measurement model.
-
-    A rounded cell is uniform over the counts that round to it; a hidden cell stays between its bounds. Each factor of
-    the measurement model is triangular on its range, one stream each, the same for every area and year.
-
-    Parameters
-    ----------
-    known : the counts.
-    rows : which to add up.
-    use : the model's factors.
-    seed, draws : of the streams.
-    """
-    low, high = np.zeros(draws), np.zeros(draws)
-    point: float | None = 0.0
-    printed = [0.0, 0.0]
-    for n in np.flatnonzero(rows):
-        least, most, count = known.lower[n], known.upper[n], known.count[n]
-        printed[0] += least
-        printed[1] += most
-        if np.isnan(count):
-            point = None
-            low, high = low + least, high + most
-            continue
-        point = None if point is None else point + float(count)
-        cell: Array | float = float(count)
-        if most > least:
-            key = f"{known.source.id}:{known.area_code[n]}:{known.year[n]}:{known.sex[n]}:{known.bands[n].label}:{known.severity[n]}"
-            cell = stream(seed, f"rounding:{key}").integers(int(least), int(most) + 1, draws).astype(float)
-        low, high = low + cell, high + cell
-    factor, middle = _factor(use.factors, known.source.id, seed, draws)
-    return KnownPeople(None if point is None else point * middle, low * factor, high * factor, (printed[0], printed[1]))
-
-
-def _factor(factors: Factors | None, name: str, seed: int, draws: int) -> tuple[Array, float]:
-    product, middle = np.ones(draws), 1.0
-    if factors is None:
-        return product, middle
-    for factor in FACTORS:
-        value = getattr(factors, factor)
-        if value is None:
-            continue
-        least, most = value if isinstance(value, list) else (value, value)
-        centre = (least + most) / 2
-        points = uniform(seed, f"factor:{name}:{factor}", draws)
-        half = (most - least) / 2
-        drawn = np.where(points < 0.5, least + half * np.sqrt(2 * points), most - half * np.sqrt(2 * (1 - points)))
-        if factor == "extraction":
-            product, middle = product / drawn, middle / centre
-        else:
-            product, middle = product * drawn, middle * centre
-    return product, middle
 
 
 def figures(
@@ -192,27 +115,26 @@ def flags_of(found: dict[str, Figure], use: KnownUse, months: float, defaults: D
     return flags
 
 
-def rows_for(known: Known, span: AgeBand, sex: str, bridged: bool, severity: str | None = None) -> NDArray[np.bool_]:
-    """Rows that add up to the people of an age span and sex.
+@dataclass(frozen=True, eq=False)
+class NetGap(Estimate):
+    """Need less known; where a count is hidden its draws spread over the range, and no estimate is printed.
 
     Parameters
     ----------
-    known : counts of one area and year.
-    span : ages of the need.
-    sex : of the need.
-    bridged : whether the count's own ages are taken whole, to be cut by a factor.
-    severity : one stratum; None for all.
+    bounds : for each hidden area and year, draws of need less the most and the fewest who may be known.
     """
-    held = set(known.sex.tolist())
-    wanted = {sex} if sex in held else {"female", "male"}
-    rows = np.array([name in wanted for name in known.sex])
-    if not bridged:
-        rows &= np.array([band in span for band in known.bands])
-    if severity is not None:
-        rows &= known.severity == severity
-    elif (known.severity == "").any() and (known.severity != "").any():
-        rows &= known.severity == ""
-    return rows
+
+    bounds: dict[tuple[str, int], tuple[Array, Array]] = field(default_factory=dict)
+
+    def interval(self, level: float = 0.95) -> pd.DataFrame:
+        """A table of every area and year with its estimate, missing where a count is hidden, and limits."""
+        table = super().interval(level)
+        for n, (area, year) in enumerate(zip(table["area"], table["year"], strict=True)):
+            if (area, year) in self.bounds:
+                lowest, highest = self.bounds[area, year]
+                ends = np.quantile(lowest, (1 - level) / 2), np.quantile(highest, (1 + level) / 2)
+                table.loc[n, ["estimate", "lower", "upper"]] = [np.nan, *ends]
+        return table
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,7 +147,7 @@ class Gap:
     counts : the published counts.
     known : people known, for each area and year.
     ledgers : one an area.
-    net : need less known; where a count is hidden its draws spread over the range, and only limits are printed.
+    net : need less known.
     coverage : known over need.
     target : share that should be known.
     """
@@ -384,26 +306,16 @@ def _assembled(
         flags |= dict.fromkeys(flags_of(found, use, months, need.rates.defaults))
     citations = (*need.citations, known.source)
     codes = tuple(sorted(flags))
-    net = Estimate(point - middle, drawn - counts, "gap", "people", need.universe, citations, codes)
+    bounds = {
+        (area, year): (
+            drawn.sel(area=area, year=year).values - one.high,
+            drawn.sel(area=area, year=year).values - one.low,
+        )
+        for (area, year), one in people.items()
+        if one.point is None
+    }
+    net = NetGap(point - middle, drawn - counts, "gap", "people", need.universe, citations, codes, bounds=bounds)
     ratio = counts / drawn.clip(min=1.0)
     coverage = Estimate(ratio.median("draw"), ratio, "coverage", "proportion", need.universe, citations, codes)
     target = need.rates.model.target.coverage if need.rates.model.target else None
     return Gap(need, known, people, tuple(ledgers), net, coverage, target)
-
-
-def union_known(
-    services: dict[str, KnownPeople], overlaps: dict[frozenset[str], float], cap: float | None = None
-) -> KnownPeople:
-    """Distinct people known to any of several services, between the bounds that their overlap allows.
-
-    Parameters
-    ----------
-    services : people known to each.
-    overlaps : people known to both of two.
-    cap : most people there could be.
-    """
-    size = len(next(iter(services.values())).low)
-    least = union_bounds({name: float(people.low.min()) for name, people in services.items()}, overlaps, cap)
-    most = union_bounds({name: float(people.high.max()) for name, people in services.items()}, overlaps, cap)
-    low, high = np.full(size, least.lower), np.full(size, most.upper)
-    return KnownPeople(least.lower if least.lower == most.upper else None, low, high, (least.lower, most.upper))

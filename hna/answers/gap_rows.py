@@ -8,20 +8,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hna.answers.gap import (
-    Figure,
-    KnownPeople,
-    bridged,
-    figures,
-    flags_of,
-    known_people,
-    leverage,
-    rows_for,
-    union_known,
-)
+from hna.answers.gap import Figure, bridged, figures, flags_of, leverage
+from hna.answers.known_people import KnownPeople, known_people, rows_for, union_known
 from hna.answers.ledger import Ledger, align, months_apart, tiles
 from hna.answers.need import Block
-from hna.answers.rows import Cut, row, total
+from hna.answers.rows import Cut, is_small, people_drawn, row, total
 from hna.errors import Fault
 from hna.evidence.known import Known
 from hna.measure.ages import AgeAxis, AgeBand
@@ -126,12 +117,13 @@ class GapRows:
 
     def _pair(self, cut: Cut, people: KnownPeople, counts: Known, use: KnownUse, more: Sequence[str] = ()) -> list[str]:
         point = float(total(self.block.headline, cut, 0))
-        drawn = total(self.block.draws, cut, 1)
+        drawn = people_drawn(self.rates, self.block, cut)
         target = self.rates.model.target
         found = figures(point, drawn, people, self.level, target.coverage if target else None)
         months = months_apart(counts.source.reference_date, self.block.year)
         added = flags_of(found, use, months, self.rates.defaults)
-        flags = sorted({*self.flags, *added, *more})
+        small = {"N461"} if is_small(self.rates, self.block, cut) else set()
+        flags = sorted({*self.flags, *added, *more, *small})
         for quantity, figure in found.items():
             carried = flags if quantity != "known" else sorted({*added, *more} - {"W722", "W723"})
             self.rows.append(row(self.rates, self.block, cut, quantity, figure, self.level, carried))

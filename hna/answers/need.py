@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hna.answers.realised import Method, Scores, method_in_use, whole_people
-from hna.errors import AxisError, Fault
+from hna.errors import AxisError, Fault, ModelError
 from hna.evidence.population import Population
 from hna.measure.areas import Area
 from hna.measure.draws import normal, stream
@@ -83,11 +83,28 @@ def blocks(rates: Rates, population: Population) -> Iterator[Block]:
                 rate = shared[key]
             headline = mean * people
             draws = rate * people[None, :, :, None]
+            check_mean(headline, draws, rates, area, year)
             total = _total(headline, rates)
             few = bool(total < rates.defaults.realised_below)
             if few:
                 draws = realise(draws, people, rates, area.code)
             yield Block(area, year, people, headline, draws, few)
+
+
+def check_mean(headline: Array, draws: Array, rates: Rates, area: Area, year: int) -> None:
+    """The mean of the draws is the headline, to within Monte Carlo error or half a per cent.
+
+    Raises
+    ------
+    ModelError
+        R141 if it is not: the error terms are too wide for a mean to be kept.
+    """
+    drawn, point = draws[0].sum(axis=(0, 1)), float(headline[0].sum())
+    off = abs(float(drawn.mean()) - point)
+    if off > max(4 * float(drawn.std()) / np.sqrt(len(drawn)), 0.005 * point):
+        what = f"draws of {rates.model.need} in {area}, {year}, have the mean {drawn.mean():.5g} and the estimate is {point:.5g}"
+        remedy = "Error terms this wide cannot keep the mean: use narrower ones, with their reason"
+        raise ModelError(Fault(what, remedy, field="prevalence.errors", code="R141"))
 
 
 def _total(headline: Array, rates: Rates) -> float:
@@ -155,6 +172,9 @@ def need(rates: Rates, population: Population, by: Sequence[str] = ("area", "yea
     unknown = [dim for dim in by if dim not in DIMENSIONS]
     if unknown:
         raise AxisError(Fault("need cannot be given by these", f"Use {', '.join(DIMENSIONS)}", rows=unknown))
+    if "severity" not in by and rates.layers[0]:
+        what = f"strata of {rates.model.need} overlap and no total is printed, so there is no need of all severities"
+        raise ModelError(Fault(what, 'Ask for need by severity: by=["area", "year", "severity"]', code="R152"))
     banded = people_in_bands(rates, population)
     severities = rates.severities if "severity" in by else rates.severities[:1]
     sums = tuple(axis for axis, dim in ((1, "sex"), (2, "age")) if dim not in by)
@@ -204,6 +224,6 @@ class NeedEstimate(Estimate):
 
 def age_of_evidence(rates: Rates, year: int) -> dict[str, None]:
     """W162 if any fieldwork is old in a year."""
-    middles = [part.source.study.mid_fieldwork for part in rates.parts]
+    middles = [part.studied for part in rates.parts]
     old = any(middle is not None and year - middle > rates.defaults.old_evidence for middle in middles)
     return {"W162": None} if old else {}

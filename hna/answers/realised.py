@@ -11,7 +11,7 @@ from scipy.special import ndtr, ndtri
 Array = NDArray[np.float64]
 Method = Literal["binomial", "inverse"]
 
-METHOD: Method = "binomial"
+METHOD: Method = "inverse"
 """In use: a binomial number drawn anew for each year, or the inversion of one score for all years (`whole_people`)."""
 _TILE = 2**15
 SMALL = 4.0

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hna.answers.gap import Figure
 from hna.answers.need import Block
+from hna.answers.realised import Scores, whole_people
 from hna.measure.ages import AgeBand
+from hna.measure.draws import normal
 from hna.model.rates import Rates
 
 Array = NDArray[np.float64]
@@ -63,6 +66,37 @@ def total(values: Array, cut: Cut, trailing: int) -> Array:
     axes = tuple(range(chosen.ndim - trailing))
     summed: Array = chosen.sum(axis=axes)
     return summed
+
+
+def people_in(block: Block, cut: Cut) -> float:
+    """People of a subgroup, with the need or without."""
+    return float(np.sum(block.people[cut.rows[1:]]))
+
+
+def is_small(rates: Rates, block: Block, cut: Cut) -> bool:
+    """Whether so few people are expected that the chance of who is actually there counts."""
+    return block.realised or float(total(block.headline, cut, 0)) < rates.defaults.realised_below
+
+
+def people_drawn(rates: Rates, block: Block, cut: Cut) -> Array:
+    """Draws of the people of a subgroup, shape (draw,), with the chance of who is there where few are expected.
+
+    A block with few people holds that chance already. In a larger one each small subgroup gets its own, keyed by need, area and
+    subgroup and the same in every year; subgroups are then not tied to their total, whose chance is left out as small.
+    """
+    drawn = total(block.draws, cut, 1)
+    if block.realised or not is_small(rates, block, cut):
+        return drawn
+    size = np.array([max(round(people_in(block, cut)), 1)], dtype=float)
+    key = f"realised:{rates.model.need}:{cut.severity}:{cut.sex}:{cut.age}:{block.area.code}"
+    found: Array = whole_people(drawn[None], size, _scores(rates.seed, key, len(drawn)))[0]
+    return found
+
+
+@lru_cache(maxsize=512)
+def _scores(seed: int, key: str, draws: int) -> Scores:
+    """The scores of one subgroup, kept while its years are gone through."""
+    return Scores(normal(seed, key, draws)[None])
 
 
 def row(

@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from hna.answers.gap import known_people, leverage
+from hna.answers.gap import leverage
+from hna.answers.known_people import known_people
 from hna.answers.need import people_in_bands
 from hna.errors import AxisError, Fault, QuantityError
 from hna.evidence.known import Known
@@ -263,7 +264,7 @@ class _Inputs:
     def groups(self, quantity: Quantity) -> list[str]:
         """Groups that vary."""
         parts = [part for group in self.rates.groups for part in group]
-        timed = any(part.staleness > 0 and part.source.study.mid_fieldwork is not None for part in parts)
+        timed = any(part.staleness > 0 and part.studied is not None for part in parts)
         held = {
             "sampling": True,
             "source": any(len(group) > 1 for group in self.rates.groups),

@@ -21,7 +21,9 @@ class Bounds(NamedTuple):
 
 
 def union_bounds(
-    counts: Mapping[str, float], overlaps: Mapping[frozenset[str], float] | None = None, cap: float | None = None
+    counts: Mapping[str, float],
+    overlaps: Mapping[frozenset[str], float | tuple[float, float]] | None = None,
+    cap: float | None = None,
 ) -> Bounds:
     """Bounds on the number of distinct people known to any of several services.
 
@@ -32,7 +34,7 @@ def union_bounds(
     Parameters
     ----------
     counts : people known to each service.
-    overlaps : people known to both of two services.
+    overlaps : people known to both of two services, or fewest and most of them.
     cap : most people there could be.
 
     Returns
@@ -58,16 +60,26 @@ def union_bounds(
     cells = [frozenset(chosen) for size in range(1, len(names) + 1) for chosen in combinations(names, size)]
     rows = [[1.0 if name in cell else 0.0 for cell in cells] for name in names]
     totals = [float(counts[name]) for name in names]
+    below: list[list[float]] = []
+    most: list[float] = []
     for pair, people in (overlaps or {}).items():
         unknown = sorted(pair - set(names))
         if unknown:
             raise QuantityError(Fault("an overlap names services without a count", rows=unknown, code="R612"))
-        rows.append([1.0 if pair <= cell else 0.0 for cell in cells])
-        totals.append(float(people))
-    most = {"A_ub": np.ones((1, len(cells))), "b_ub": [cap]} if cap is not None else {}
+        both = [1.0 if pair <= cell else 0.0 for cell in cells]
+        if isinstance(people, tuple):
+            below += [both, [-one for one in both]]
+            most += [people[1], -people[0]]
+        else:
+            rows.append(both)
+            totals.append(float(people))
+    if cap is not None:
+        below.append([1.0] * len(cells))
+        most.append(cap)
+    limits = {"A_ub": below, "b_ub": most} if below else {}
     found = []
     for sign in (1.0, -1.0):
-        answer = linprog(sign * np.ones(len(cells)), A_eq=rows, b_eq=totals, bounds=(0, None), method="highs", **most)
+        answer = linprog(sign * np.ones(len(cells)), A_eq=rows, b_eq=totals, bounds=(0, None), method="highs", **limits)
         if not answer.success:
             said = ", ".join(f"{name} {people:g}" for name, people in counts.items())
             remedy = "An overlap is at most the smaller of its two counts; check that all are of the same area and date"

@@ -133,7 +133,7 @@ def summarise(
     method = realised or method_in_use()
     carrier = Carrier(rates, errors_of, years=population.years)
     headline, people, few = _headlines(rates, population, cuts)
-    carrier.check(population.areas[0].code, population.years[0])
+    carrier.check([area.code for area in population.areas], population.years[0])
     shared = carrier.plain and not carrier.own and not few.any()
     fewest = float(headline[0].sum(axis=0).max(initial=1.0))
     grid = 2.0 ** (np.ceil(np.log2(max(fewest, 1.0) * 8)) - 52)

@@ -143,8 +143,11 @@ def _read_known(shelf: Shelf, name: str) -> Known:
     base = hidden.rounded_to if hidden and hidden.rounded_to else 1
     spread = (base - 1) // 2 if base % 2 else base // 2
     lowest, highest = hidden.range if hidden and hidden.range else (0, 0)
-    lower = np.where(suppressed, lowest, np.maximum(count - spread, 0))
-    upper = np.where(suppressed, highest, count + spread)
+    # Where small counts are hidden, a printed count is above them, and a printed nought is nought.
+    least = highest + 1 if mark is not None and lowest > 0 else 0
+    floor = np.minimum(np.maximum(count - spread, np.where(count > 0, least, 0)), count)
+    lower = np.where(suppressed, lowest, floor)
+    upper = np.where(suppressed, highest, np.where((count == 0) & (least > 0), 0, count + spread))
     return Known(
         record, codes, names, years.astype(np.int64), sexes, severity, service, tuple(bands),
         np.where(suppressed, np.nan, count), lower.astype(float), upper.astype(float),

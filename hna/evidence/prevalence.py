@@ -62,6 +62,12 @@ class Prevalence:
         return AgeAxis(tuple(self.bands[n] for n in self.rows(severity, sex)))
 
     @property
+    def span(self) -> AgeBand:
+        """All ages in the table."""
+        top = max(self.bands, key=lambda band: band.end)
+        return AgeBand(min(band.low for band in self.bands), top.high)
+
+    @property
     def strata(self) -> list[str]:
         """Strata of severity in the table, blank for all cases together first."""
         declared = ["", *(self.source.severity.strata if self.source.severity else [])]

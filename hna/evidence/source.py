@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -215,8 +215,6 @@ class PrevalenceSource(_Source):
     """Population, setting, time, definition, service system: 1 to 5, each with its reason."""
     unused: str | None = None
     """Why no shipped model uses this source."""
-
-    table_name: ClassVar[str] = "prevalence"
 
     @property
     def scale(self) -> float:

@@ -36,6 +36,7 @@ class _Fields(Record):
     old_evidence: _Value
     long_projection: _Value
     reference_lag_months: _Value
+    publication_lag: _Value
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Defaults:
     old_evidence: float
     long_projection: float
     reference_lag_months: float
+    publication_lag: float
     because: dict[str, str]
 
 
@@ -77,5 +79,6 @@ def read_defaults(shelf: Shelf) -> Defaults:
         old_evidence=fields.old_evidence.value,
         long_projection=fields.long_projection.value,
         reference_lag_months=fields.reference_lag_months.value,
+        publication_lag=fields.publication_lag.value,
         because=because,
     )

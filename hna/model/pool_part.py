@@ -98,7 +98,9 @@ def pooled_part(model: Model, shelf: Shelf, parts: list[Part], draws: int, seed:
     members = tuple(
         replace(part, transport=0.0, reasons=part.reasons | why | {"study": part.reasons["study"]}) for part in parts
     )
-    return Part(layers, 0.0, 0.0, parts[0].staleness, why, key, members)
+    dates = [part.studied for part in parts if part.studied is not None]
+    assumed = sum(dates) / len(dates) if dates else None
+    return Part(layers, 0.0, 0.0, parts[0].staleness, why, key, members, assumed)
 
 
 def _check(model: Model, parts: list[Part]) -> None:

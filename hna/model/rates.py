@@ -80,7 +80,7 @@ class Rates(Estimate):
     @property
     def changes_by_year(self) -> bool:
         """Whether years have rates of their own."""
-        return any(part.staleness > 0 and part.source.studied is not None for part in self.parts)
+        return any(part.staleness > 0 and part.studied is not None for part in self.parts)
 
     def mean(self) -> Array:
         """Published rates, shape (severity, sex, age): all layers, then exclusive strata."""
@@ -128,7 +128,7 @@ class Rates(Estimate):
         if "study" in terms and part.study > 0:
             noise = noise + part.study * normal(self.seed, f"study:{part.survey}", self.size)
             variance += part.study**2
-        middle = part.source.studied
+        middle = part.studied
         if "staleness" in terms and part.staleness > 0 and middle is not None:
             spread = part.staleness * abs(year + 0.5 - middle)
             noise = noise + spread * normal(self.seed, f"staleness:{name}", self.size)

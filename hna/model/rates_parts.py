@@ -33,6 +33,7 @@ class Part:
     reasons : where each came from, in words.
     study_name : of the survey whose error this is, where several tables come from one; blank: the source's own.
     members : the studies that this part was pooled from; empty for one source.
+    assumed_date : of a source without dates of fieldwork: its year of publication less the usual lag.
     """
 
     layers: Layers
@@ -42,6 +43,13 @@ class Part:
     reasons: dict[str, str]
     study_name: str = ""
     members: tuple[Part, ...] = ()
+    assumed_date: float | None = None
+
+    @property
+    def studied(self) -> float | None:
+        """Middle of the fieldwork, in years; where the source gives none, the date assumed from its publication."""
+        middle = self.source.study.mid_fieldwork
+        return middle if middle is not None else self.assumed_date
 
     @property
     def survey(self) -> str:
@@ -69,13 +77,17 @@ def make_part(model: Model, shelf: Shelf, used: UsedSource, draws: int, seed: in
         remedy = "Name it under prevalence.severity, and give a prevalence under prevalence.sources"
         raise ModelError(Fault(f"{name} divides cases; it is no prevalence", remedy, field="prevalence.sources"))
     _no_unnamed_split(table)
-    wanted = model.band if ages is None else AgeBand.parse(ages)
-    if ages is not None and not wanted.meets(model.band):
+    wanted = table.span if ages is None else AgeBand.parse(ages)
+    if not wanted.meets(model.band):
         raise ModelError(
-            Fault(f"{name} is used for ages {ages}, outside the model's {model.ages}", field="prevalence.sources")
+            Fault(
+                f"{name} is used for ages {wanted.label}, outside the model's {model.ages}",
+                "Nothing is extrapolated outside a source's ages",
+                field="prevalence.sources",
+                code="R201",
+            )
         )
-    if ages is not None:
-        wanted = _overlap(wanted, model.band)
+    wanted = _overlap(wanted, model.band)
     judged = model.prevalence.judged
     span = None if judged is None else (judged.relative[0], judged.relative[1])
     layers = layers_of(table, wanted, model.sex, draws, seed, defaults.design_effect, span)
@@ -97,7 +109,9 @@ def make_part(model: Model, shelf: Shelf, used: UsedSource, draws: int, seed: in
     staleness = defaults.staleness if errors.staleness is None else errors.staleness
     reasons["transport"] = "default" if errors.transport is None else errors.because or ""
     reasons["staleness"] = "default" if errors.staleness is None else errors.because or ""
-    return Part(layers, study, transport, staleness, reasons, used.study or "")
+    year = source.citation.year
+    assumed = None if year is None else year - defaults.publication_lag
+    return Part(layers, study, transport, staleness, reasons, used.study or "", assumed_date=assumed)
 
 
 def _no_unnamed_split(table: Prevalence) -> None:

@@ -222,6 +222,7 @@ def _divided(layers: Layers, sampling: Sampling, cumulative: bool, seed: int) ->
             remedy = "Cumulative strata are listed mildest first, and fall with severity"
             raise ModelError(Fault(f"strata of {table.source.id} rise with severity", remedy, rows=rows_, code="R151"))
         level = falling
+    _check_sum(layers, level, strata)
     # A cell without cases is divided as the study's cases are.
     alike = np.broadcast_to(level.sum(axis=(1, 2), keepdims=True) / max(float(level.sum()), 1e-300), shape).copy()
     share = np.divide(level, level.sum(axis=0), out=alike, where=level.sum(axis=0) > 0)
@@ -231,6 +232,21 @@ def _divided(layers: Layers, sampling: Sampling, cumulative: bool, seed: int) ->
         layers.table, layers.names, layers.sexes, layers.ages, layers.mean, layers.draws, tuple(strata), share, shares,
         (*layers.notes, "strata drawn as shares of all cases, so that they add up in every draw"), layers.flags,
     )  # fmt: skip
+
+
+def _check_sum(layers: Layers, level: Array, strata: list[str]) -> None:
+    """Refuse strata that do not add up to the printed total, rounding allowed for."""
+    source = layers.table.source
+    half = 0.5 * 10.0**-source.decimals / source.scale
+    total = level.sum(axis=0)
+    off = (np.abs(total - layers.mean[0]) > half * (len(strata) + 1) + 1e-12) & (total > 0)
+    if off.any():
+        rows = [
+            f"{layers.sexes[x]}, {layers.ages.labels[a]}: {total[x, a]:.4g} against {layers.mean[0, x, a]:.4g}"
+            for x, a in np.argwhere(off).tolist()
+        ]
+        remedy = "Exclusive strata add up to all cases, and the mildest cumulative one is all cases: are some left out?"
+        raise ModelError(Fault(f"strata of {source.id} do not add up to the printed total", remedy, rows=rows))
 
 
 def _size(sampling: Sampling, row: int) -> float:

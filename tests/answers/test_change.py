@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hna.answers.change import COLUMNS, GROUPS, Snapshot, change, shapley
-from hna.answers.gap import KnownPeople
+from hna.answers.known_people import KnownPeople
 from hna.errors import AxisError, QuantityError
 from hna.evidence.population import read_population
 from hna.evidence.shelf import Shelf

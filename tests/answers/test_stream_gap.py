@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hna.answers.chunks import Counts
-from hna.answers.gap import KnownPeople, figures
+from hna.answers.gap import figures
+from hna.answers.known_people import KnownPeople
 from hna.answers.limits import Order, limits
 from hna.answers.need import need
 from hna.answers.stream import summarise

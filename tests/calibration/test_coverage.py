@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hna.answers.gap import KnownPeople, figures
+from hna.answers.gap import figures
+from hna.answers.known_people import KnownPeople
 from hna.answers.need import blocks, need
 from hna.evidence.population import read_population
 from hna.model.distribution import sampling_of

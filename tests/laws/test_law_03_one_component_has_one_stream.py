@@ -123,9 +123,6 @@ def test_two_needs_that_rest_on_one_study_share_its_draws(small):
     np.testing.assert_array_equal(whole.draws.sel(age=["75+"]).values, part.draws.values)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="one generator takes a varying number of uniforms a draw, so years fall out of step: r = 0.13"
-)
 @pytest.mark.parametrize("year", [2025, 2030])
 def test_the_chance_of_who_is_there_is_the_same_in_every_year(small, year):
     """Binomial noise drawn afresh a year would be the very fault that the law forbids, on a smaller scale."""

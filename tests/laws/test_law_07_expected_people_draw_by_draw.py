@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hna.answers.gap import KnownPeople, figures, gap, leverage
+from hna.answers.gap import figures, gap, leverage
+from hna.answers.known_people import KnownPeople
 from hna.answers.need import blocks, need
 from hna.evidence.known import read_known
 from hna.evidence.population import read_population

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hna.answers.gap import KnownPeople, figures
+from hna.answers.gap import figures
+from hna.answers.known_people import KnownPeople
 from hna.run import Request, assess
 
 

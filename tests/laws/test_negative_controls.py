@@ -6,7 +6,8 @@ A criterion that the bad method could pass would be worth nothing; so each test 
 import numpy as np
 import pytest
 
-from hna.answers.gap import KnownPeople, figures
+from hna.answers.gap import figures
+from hna.answers.known_people import KnownPeople
 from hna.answers.need import need
 from hna.evidence.population import read_population
 from hna.evidence.prevalence import read_prevalence

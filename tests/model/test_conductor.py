@@ -71,7 +71,6 @@ def test_ages_that_do_not_make_up_the_models_are_refused(small, ages, said):
         make_rates(small.model(prevalence={"sources": used, "errors": small.exact}), small.shelf, 20, 1)
 
 
-@pytest.mark.xfail(strict=True, reason="ages left out mean the model's, where the field says: all that the source has")
 def test_sources_named_without_ages_give_all_that_they_have(small):
     rows = small.rates_rows()
     small.prevalence("young", rows=[row for row in rows if row["age_from"] == 65])
@@ -110,7 +109,6 @@ def test_persons_rates_serve_a_population_by_sex(small):
 
 
 @pytest.mark.parametrize("terms", [{"transport": 1.5}, {"staleness": 0.1}], ids=["transport", "staleness"])
-@pytest.mark.xfail(strict=True, reason="R141 looks at the rate as studied; what a place and years add is never checked")
 def test_errors_too_wide_to_keep_the_mean_are_refused(small, terms):
     """Allowed by the model file (up to 2, and 0.2 a year), and 9 to 24 % off the headline by 2043."""
     small.population(rows=small.people_rows(years=(2043,), size=400_000))
@@ -124,7 +122,6 @@ def test_errors_too_wide_to_keep_the_mean_are_refused(small, terms):
     assert found.draws.mean("draw").values == pytest.approx(point, rel=0.03)
 
 
-@pytest.mark.xfail(strict=True, reason="years since an undated study are taken as none: no error, no flag of age")
 def test_a_study_without_a_date_is_not_surer_than_one_with_a_date(small):
     dated = make_rates(_model(small, staleness=0.02), small.shelf, 2000, 1)
     study = dict.fromkeys(

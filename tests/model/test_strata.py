@@ -86,16 +86,12 @@ def test_overlapping_strata_without_a_total_are_flagged(workspace):
     assert "R152" in _rates(workspace, "overlapping", {"sad": (80, 70), "anxious": (60, 90)}).flags
 
 
-@pytest.mark.xfail(strict=True, reason="the first of the overlapping strata is returned as if it were all cases")
 def test_overlapping_strata_without_a_total_have_no_need_of_all_severities(workspace):
     rates = _rates(workspace, "overlapping", {"sad": (80, 70), "anxious": (60, 90)})
     with pytest.raises(HnaError, match="R152"):
         need(rates, read_population(workspace.shelf, "own-people"))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="shares are scaled up to the total without a word: 3 and 2 % of 10 % become 6 and 4 %"
-)
 @pytest.mark.parametrize("kind", ["exclusive", "cumulative"])
 def test_strata_that_leave_out_half_of_the_cases_are_not_stretched(workspace, kind):
     cells = {"": (100, 100), "moderate": (30, 30), "severe": (20, 20)}

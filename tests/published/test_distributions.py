@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import betaincinv, ndtri
 
-from hna.answers.gap import KnownPeople, figures, leverage
+from hna.answers.gap import figures, leverage
+from hna.answers.known_people import KnownPeople
 from hna.answers.services import union_bounds
 from hna.measure.draws import normal, uniform
 from hna.model.distribution import fit_beta, sampling_of

@@ -1,0 +1,160 @@
+"""How many people services know, as draws between bounds: rounding, hiding, measurement and overlap allowed for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hna.answers.services import union_bounds
+from hna.evidence.known import Known
+from hna.measure.ages import AgeBand
+from hna.measure.draws import stream, uniform
+from hna.model.spec import FACTORS, Factors, KnownUse
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class KnownPeople:
+    """People known, between two bounds that differ where a count is hidden or services overlap.
+
+    Parameters
+    ----------
+    point : the number, or None where only bounds are known.
+    low, high : shape (draw,), people.
+    printed : smallest and largest count that the publisher's figures allow.
+    """
+
+    point: float | None
+    low: Array
+    high: Array
+    printed: tuple[float, float]
+
+    @property
+    def middle(self) -> float:
+        """The number, or the middle of its bounds: for drawing, never for printing."""
+        return self.point if self.point is not None else float((self.low.mean() + self.high.mean()) / 2)
+
+
+def known_people(known: Known, rows: NDArray[np.bool_], use: KnownUse, seed: int, draws: int) -> KnownPeople:
+    """The people in some rows of a table of counts, with its measurement model.
+
+    A rounded cell is uniform over the counts that round to it; a hidden cell stays between its bounds. Each factor of
+    the measurement model is triangular on its range, one stream each, the same for every area and year.
+
+    Parameters
+    ----------
+    known : the counts.
+    rows : which to add up.
+    use : the model's factors.
+    seed, draws : of the streams.
+    """
+    low, high = np.zeros(draws), np.zeros(draws)
+    point: float | None = 0.0
+    printed = [0.0, 0.0]
+    for n in np.flatnonzero(rows):
+        least, most, count = known.lower[n], known.upper[n], known.count[n]
+        printed[0] += least
+        printed[1] += most
+        if np.isnan(count):
+            point = None
+            low, high = low + least, high + most
+            continue
+        point = None if point is None else point + float(count)
+        cell: Array | float = float(count)
+        if most > least:
+            key = f"{known.source.id}:{known.area_code[n]}:{known.year[n]}:{known.sex[n]}:{known.bands[n].label}:{known.severity[n]}"
+            cell = stream(seed, f"rounding:{key}").integers(int(least), int(most) + 1, draws).astype(float)
+        low, high = low + cell, high + cell
+    factor, middle = _factor(use.factors, known.source.id, seed, draws)
+    return KnownPeople(None if point is None else point * middle, low * factor, high * factor, (printed[0], printed[1]))
+
+
+def _factor(factors: Factors | None, name: str, seed: int, draws: int) -> tuple[Array, float]:
+    product, middle = np.ones(draws), 1.0
+    if factors is None:
+        return product, middle
+    for factor in FACTORS:
+        value = getattr(factors, factor)
+        if value is None:
+            continue
+        least, most = value if isinstance(value, list) else (value, value)
+        centre = (least + most) / 2
+        points = uniform(seed, f"factor:{name}:{factor}", draws)
+        half = (most - least) / 2
+        drawn = np.where(points < 0.5, least + half * np.sqrt(2 * points), most - half * np.sqrt(2 * (1 - points)))
+        if factor == "extraction":
+            product, middle = product / drawn, middle / centre
+        else:
+            product, middle = product * drawn, middle * centre
+    return product, middle
+
+
+def rows_for(known: Known, span: AgeBand, sex: str, bridged: bool, severity: str | None = None) -> NDArray[np.bool_]:
+    """Rows that add up to the people of an age span and sex.
+
+    Parameters
+    ----------
+    known : counts of one area and year.
+    span : ages of the need.
+    sex : of the need.
+    bridged : whether the count's own ages are taken whole, to be cut by a factor.
+    severity : one stratum; None for all.
+    """
+    held = set(known.sex.tolist())
+    wanted = {sex} if sex in held else {"female", "male"}
+    rows = np.array([name in wanted for name in known.sex])
+    if not bridged:
+        rows &= np.array([band in span for band in known.bands])
+    if severity is not None:
+        rows &= known.severity == severity
+    elif (known.severity == "").any() and (known.severity != "").any():
+        rows &= known.severity == ""
+    return rows
+
+
+def union_known(
+    services: dict[str, KnownPeople], overlaps: dict[frozenset[str], float], cap: float | None = None
+) -> KnownPeople:
+    """Distinct people known to any of several services, between the bounds that their overlap allows.
+
+    Without a measured overlap the bounds are taken draw by draw: at least the largest service, at most their sum. With
+    one, they are those of `union_bounds` at the 95 % limits of each count. An overlap was measured among people counted; of
+    those in need, as few may be in both as each service's factors allow, and as many as were measured.
+
+    Parameters
+    ----------
+    services : people known to each.
+    overlaps : people counted by both of two.
+    cap : most people there could be.
+
+    Raises
+    ------
+    QuantityError
+        R612 if no people fit the counts and overlaps.
+    """
+    held = list(services.values())
+    if not overlaps:
+        low = np.max([people.low for people in held], axis=0)
+        high = np.sum([people.high for people in held], axis=0)
+        if cap is not None:
+            low, high = np.minimum(low, cap), np.minimum(high, cap)
+        return KnownPeople(None, low, high, (float(low.min()), float(high.max())))
+    ends = [
+        {name: float(np.quantile(getattr(people, side), at)) for name, people in services.items()}
+        for side, at in (("low", 0.025), ("high", 0.975))
+    ]
+    found = []
+    for counts in ends:
+        shed = {name: max(services[name].printed[1] - counts[name], 0.0) for name in services}
+        allowed = {
+            pair: (max(people - sum(shed[name] for name in pair), 0.0), min(people, *(counts[name] for name in pair)))
+            for pair, people in overlaps.items()
+            if pair <= set(services)
+        }
+        found.append(union_bounds(counts, allowed, cap))
+    least, most = found[0].lower, found[1].upper
+    size = len(held[0].low)
+    return KnownPeople(least if least == most else None, np.full(size, least), np.full(size, most), (least, most))
