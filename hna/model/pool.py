@@ -19,8 +19,6 @@ from hna.model.pool_standards import PoolStandards
 
 Array = NDArray[np.float64]
 
-FEW = 5
-"""Studies from which the classical prediction interval has degrees of freedom enough to be read beside the Bayesian."""
 NOT_STUDIES = ("consensus", "model", "review")
 _FIELD = "prevalence.sources"
 
