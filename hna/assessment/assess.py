@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -95,7 +95,7 @@ def assess_area(
     ----------
     area : name or code.
     framework : name on the shelf.
-    needs : names of models; empty for all that the framework has a chapter for.
+    needs : names of models; empty for the analyst's own, or all shipped, that the framework has a chapter for.
     corporate : files of corporate evidence beside those of the workspace's ``data/corporate``.
     programme, weights, scores : files; None for those in the workspace's ``data/assessment``, if they are there.
     population, years, by, draws, seed, level, workspace : as of ``hna run``.
@@ -113,7 +113,7 @@ def assess_area(
     shelf = Shelf(workspace)
     day = on or dt.datetime.now(tz=dt.UTC).date()
     spec = read_framework(shelf, framework)
-    models, placed = _models(shelf, spec, needs)
+    models, placed, left = _models(shelf, spec, needs)
     criteria, vocabulary, standard, kinds = (
         read_criteria(shelf), read_vocabulary(shelf), read_triangulation(shelf), read_kinds(shelf),
     )  # fmt: skip
@@ -150,7 +150,7 @@ def assess_area(
         need: list(missing_of(found, comparisons[need], place_, placed.detail[need], run))
         for need, found in answers.items()
     }
-    chapters = tuple(_chapter(one, placed, run, shelf, place_, voices, list(answers)) for one in spec.chapters)
+    chapters = tuple(_chapter(one, placed, run, shelf, place_, voices, list(answers), left) for one in spec.chapters)
     lacking = [fault for need, one in held.items() for fault in check_contents(one, models[need], kinds, records[need])]
     lacking += [fault for one in chapters for fault in check_chapter(one.spec, one.met, spec)]
     titles = {one.id: f"chapter {one.number}, {one.title}" for one in spec.chapters}
@@ -182,10 +182,12 @@ def _gather(faults: list[Fault], read: Callable[[], Result]) -> Result | None:
         return None
 
 
-def _models(shelf: Shelf, framework: Framework, needs: Sequence[str]) -> tuple[dict[str, Model], Placed]:
+def _models(shelf: Shelf, framework: Framework, needs: Sequence[str]) -> tuple[dict[str, Model], Placed, set[str]]:
     faults: list[Fault] = []
     models: dict[str, Model] = {}
-    for name in dict.fromkeys(needs) or shelf.models():
+    files = shelf.models()
+    own = [name for name, file in files.items() if shelf.own(file)]
+    for name in dict.fromkeys(needs) or own or files:
         try:
             models[name] = read_model(shelf.model_file(name))
         except HnaError as error:
@@ -198,7 +200,8 @@ def _models(shelf: Shelf, framework: Framework, needs: Sequence[str]) -> tuple[d
         what = "needs fall in no chapter of the framework" if stray else "no need falls in a chapter of the framework"
         remedy = "Take the chapter's word into `takes` of a chapter, or choose another framework"
         raise AssessmentError(Fault(what, remedy, file=framework.id, rows=stray))
-    return {name: models[name] for name in placed.detail}, placed
+    rest = {name: read_model(file).chapter for name, file in files.items() if name not in models}
+    return {name: models[name] for name in placed.detail}, placed, set(place(framework, rest).detail.values())
 
 
 def _answered(
@@ -254,11 +257,12 @@ def _chapter(
     area: Area,
     voices: Sequence[Voice],
     answered: Sequence[str],
+    left: Collection[str],
 ) -> ChapterState:
     held = [counts for name in spec.counts if len(counts := _here(shelf, name, area))]
     own = programme.of(spec.id)
     return ChapterState(
-        spec, placed.needs(spec.id), placed.links(spec.id), tuple(met_of(spec, placed, programme, held, voices, answered)),
+        spec, placed.needs(spec.id), placed.links(spec.id), tuple(met_of(spec, placed, programme, held, voices, answered, spec.id in left)),
         tuple(_counted(counts) for counts in held), (own.owner if own else None) or programme.owner,
         (own.who if own else None) or programme.who, (own.when if own else None) or programme.when,
         (own.review_due if own else None) or programme.review_due,

@@ -172,8 +172,16 @@ def met_of(
     counts: Sequence[Known],
     voices: Sequence[Voice],
     answered: Sequence[str],
+    left: bool,
 ) -> Iterator[Met]:
-    """What a chapter must hold, and whether it is there."""
+    """What a chapter must hold, and whether it is there.
+
+    Parameters
+    ----------
+    spec, placed, programme, counts, voices : of the chapter.
+    answered : needs that were assessed.
+    left : whether models of this chapter are on the shelf and were not asked for.
+    """
     own = programme.of(spec.id)
     supplied = {one.item: one.where for one in own.supplied} if own else {}
     there = {
@@ -196,6 +204,9 @@ def met_of(
                 record = MissingRecord(
                     required.item, spec.id, absent.why, absent.effect, "", absent.since, absent.owner
                 )
+            elif required.given_by == "needs" and left:
+                why = "This assessment was asked for other needs only; models of this chapter are on the shelf."
+                record = MissingRecord(required.item, spec.id, why, "The chapter describes no need.")
         yield Met(required.item, there[required.given_by] or bool(where), where, record)
     for lack in programme.missing:
         if lack.chapter == spec.id and lack.item not in {one.item for one in spec.requires}:
