@@ -135,8 +135,14 @@ def run(
     workspace: Workspace = None,
     disclosure: Annotated[
         str,
-        typer.Option(metavar="PRESET|none", help="Disclosure control; none marks the report as not for publication."),
+        typer.Option(
+            metavar="PRESET|none",
+            help="Disclosure control: a preset, `default` for the rule of each kind of count, or none (not for publication).",
+        ),
     ] = "none",
+    ledger: Annotated[
+        Path | None, typer.Option("--ledger", metavar="DIR", help="Folder that lists what was released before.")
+    ] = None,
     keep_draws: Annotated[bool, typer.Option("--keep-draws", help="Also write draws.nc.")] = False,
 ) -> None:
     """Estimate need, set it beside the numbers known to services, and write the report.
@@ -153,7 +159,7 @@ def run(
     subgroups = tuple(part.strip() for part in by.split(",") if part.strip() and part.strip() != "none")
     request = Request(
         tuple(needs or ()), tuple(area or ()), population, _years(year, years), subgroups, draws, seed, level, workspace,
-        disclosure, keep_draws,
+        disclosure, keep_draws, ledger,
     )  # fmt: skip
     with _progress() as progress:
         report, files = run(request, out, progress)

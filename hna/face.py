@@ -144,6 +144,7 @@ def run(
     workspace: str | Path | None = None,
     disclosure: str = "none",
     keep_draws: bool = False,
+    ledger: str | Path | None = None,
 ) -> Report:
     """Needs assessed for areas, and the report written: what ``hna run`` does.
 
@@ -159,6 +160,7 @@ def run(
     workspace : folder read before the shipped shelf.
     disclosure : preset, or ``"none"``.
     keep_draws : whether to write draws.nc.
+    ledger : folder that lists what was released before, so that a later release cannot undo an earlier one.
 
     Raises
     ------
@@ -169,5 +171,6 @@ def run(
         tuple([needs] if isinstance(needs, str) else needs), tuple([areas] if isinstance(areas, str) else areas),
         population, None if years is None else tuple([years] if isinstance(years, int) else years), tuple(by), draws, seed,
         level, None if workspace is None else Path(workspace), disclosure, keep_draws,
+        None if ledger is None else Path(ledger),
     )  # fmt: skip
     return run_request(request, Path(out))[0]

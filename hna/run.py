@@ -14,11 +14,15 @@ from hna.answers.answer import Answer, answer
 from hna.answers.plan import Plan, check_codes, gap_years, people_for, plan
 from hna.errors import AxisError, Fault, HnaError, ModelError
 from hna.evidence.known import read_known
+from hna.evidence.population import Population
 from hna.evidence.shelf import Shelf
 from hna.evidence.source import PopulationSource
 from hna.measure.draws import DEFAULT_DRAWS, check_draws, check_level
 from hna.model.rates import make_rates
 from hna.model.spec import Model, read_model
+from hna.publish.disclosure import protect
+from hna.publish.disclosure_ledger import PublicationLedger
+from hna.publish.disclosure_presets import NONE, read_presets
 from hna.publish.outputs import check_folder, write_outputs
 from hna.publish.report import Report
 
@@ -43,6 +47,7 @@ class Request:
     workspace : the analyst's folder.
     disclosure : preset, or none.
     keep_draws : whether to write draws.nc.
+    ledger : folder that lists what was released before.
     """
 
     needs: tuple[str, ...] = ()
@@ -56,11 +61,13 @@ class Request:
     workspace: Path | None = None
     disclosure: str = "none"
     keep_draws: bool = False
+    ledger: Path | None = None
 
     def arguments(self) -> dict[str, object]:
         """As written to run.json."""
         found = asdict(self)
-        return found | {"workspace": None if self.workspace is None else self.workspace.as_posix()}
+        places = {"workspace": self.workspace, "ledger": self.ledger}
+        return found | {name: None if path is None else path.as_posix() for name, path in places.items()}
 
 
 def check_request(request: Request) -> None:
@@ -79,9 +86,10 @@ def check_request(request: Request) -> None:
     unknown = [name for name in request.by if name not in SUBGROUPS]
     if unknown:
         faults.append(Fault("subgroups are unknown", f"Use {' and '.join(SUBGROUPS)}", field="--by", rows=unknown))
-    if request.disclosure != "none":
-        remedy = "Only `none` is available: the report then says that it is not protected for publication"
-        faults.append(Fault(f"disclosure preset {request.disclosure!r} is unknown", remedy, field="--disclosure"))
+    try:
+        read_presets(Shelf(request.workspace)).check(request.disclosure)
+    except HnaError as error:
+        faults.extend(error.faults)
     if faults:
         raise AxisError(faults)
 
@@ -111,8 +119,14 @@ def chosen_models(shelf: Shelf, needs: Sequence[str]) -> list[Model]:
     return models
 
 
-def assess(request: Request, progress: Progress | None = None) -> Report:
-    """The answers to a request, nothing written.
+def assess(request: Request, progress: Progress | None = None, ledger: PublicationLedger | None = None) -> Report:
+    """The answers to a request, protected as it asks, nothing written.
+
+    Parameters
+    ----------
+    request : what is asked for.
+    progress : as in `run`.
+    ledger : what was released before.
 
     Raises
     ------
@@ -126,20 +140,23 @@ def assess(request: Request, progress: Progress | None = None) -> Report:
     areas = request.areas or (() if own and request.population is None else DEFAULT_AREAS)
     chosen = plan(shelf, areas, request.population, request.years)
     answers: list[Answer] = []
+    people: dict[str, list[Population]] = {}
     faults: dict[str, Fault] = {}
     for n, model in enumerate(models):
         if progress:
             progress(model.title, n, len(models))
         try:
-            answers.append(_answer(model, shelf, request, chosen))
+            found, people[model.need] = _answer(model, shelf, request, chosen)
+            answers.append(found)
         except HnaError as error:
             faults |= {str(fault): fault for fault in error.faults}
     if faults:
         raise ModelError(faults.values())
-    return Report(tuple(answers), request.arguments(), chosen.notes)
+    report = Report(tuple(answers), request.arguments(), chosen.notes)
+    return protect(report, request.disclosure, ledger, shelf=shelf, populations=people)
 
 
-def _answer(model: Model, shelf: Shelf, request: Request, chosen: Plan) -> Answer:
+def _answer(model: Model, shelf: Shelf, request: Request, chosen: Plan) -> tuple[Answer, list[Population]]:
     faults: list[Fault] = []
     known = []
     for use in model.known:
@@ -156,7 +173,7 @@ def _answer(model: Model, shelf: Shelf, request: Request, chosen: Plan) -> Answe
         raise ModelError(faults)
     pairs, extended = gap_years(shelf, chosen, known, request.population)
     people = people_for(shelf, extended, rates)
-    return answer(rates, people, known, request.by, request.level, pairs, request.keep_draws)
+    return answer(rates, people, known, request.by, request.level, pairs, request.keep_draws), people
 
 
 def run(request: Request, out: Path, progress: Progress | None = None) -> tuple[Report, list[Path]]:
@@ -181,10 +198,14 @@ def run(request: Request, out: Path, progress: Progress | None = None) -> tuple[
         What is wrong; nothing is written then.
     """
     check_folder(out)
-    report = assess(request, progress)
+    ledger = PublicationLedger(request.ledger) if request.ledger and request.disclosure != NONE else None
+    report = assess(request, progress, ledger)
     if progress:
         progress("Writing the report", len(report.answers), len(report.answers))
-    return report, write_outputs(report, out)
+    files = write_outputs(report, out)
+    if files and ledger is not None:
+        ledger.record()
+    return report, files
 
 
 class _Callable(ModuleType):

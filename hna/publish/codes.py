@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 CODES: dict[str, str] = {
+    "N1004": "The count is hidden for disclosure control, so nothing that rests on it is stated.",
+    "N1005": "The count is rounded for disclosure control, and what rests on it is computed from the rounded count.",
     "N461": "So few people are expected that the interval also holds the chance of who is actually there.",
     "N511": "The year is a projection: it shows what follows if today's age-specific rates continue. It is not a forecast.",
     "N602": "The publisher hides small counts. The count is carried as a range, never as nought.",

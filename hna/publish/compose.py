@@ -26,7 +26,7 @@ from hna.publish.tables import shown
 
 SHORTHAND = (
     ("[x]", "not available: there is no such figure, or the source does not say"),
-    ("[c]", "confidential: the publisher hides small counts, and only a range is known"),
+    ("[c]", "confidential: small counts are hidden, by the publisher or for this report"),
     ("[low]", "not nought, but rounds to nought"),
 )
 _CHAPTERS = (
@@ -88,7 +88,8 @@ def _need(facts: NeedFacts, refs: dict[str, int], level: float) -> Need:
     compared = [(place.area, found) for place in facts.areas for found in place.comparisons]
     refused = [side for place in facts.areas for side in place.refused]
     names = [facts.source_title(use.source) for use in facts.model.known]
-    reason = wording.no_gap(facts.model.missing_core_data, refused, bool(names), names)
+    hidden = any(place.hidden for place in facts.areas)
+    reason = wording.no_gap(facts.model.missing_core_data, refused, bool(names), names, hidden)
     universe = facts.answer.rates.universe
     opening = wording.sentence(f"{universe.words}")
     sentence = f"{opening} {wording.verdict(compared, refused, reason)}"

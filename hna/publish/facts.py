@@ -71,6 +71,7 @@ class AreaFacts:
     base_year: int
     comparisons: tuple[Comparison, ...]
     refused: tuple[Refused, ...]
+    hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -166,12 +167,15 @@ def _area(
     severity, sex = answer.rates.severities[0], answer.model.sex
     comparisons: list[Comparison] = []
     sides: list[Refused] = []
+    hidden = False
     for year in sorted(years):
         here = [ledger for ledger in ledgers if _year_of(ledger) == year]
         aligned = tuple(ledger for ledger in here if ledger.aligned)
         at = (area.code, year, severity, sex, "all")
         whole = {quantity: table[(*at, quantity)] for quantity in QUANTITIES if (*at, quantity) in table}
-        if aligned and "gap" in whole:
+        withheld = "gap" in whole and "N1004" in whole["gap"].flags
+        hidden = hidden or withheld
+        if aligned and "gap" in whole and not withheld:
             held = [known[ledger.known] for ledger in aligned]
             comparisons.append(
                 Comparison(
@@ -190,7 +194,7 @@ def _area(
             if value is not None:
                 source = known[ledger.known].source if ledger.known in known else None
                 sides.append(Refused(year, ledger, source, whole["need"], value))
-    return AreaFacts(area, tuple(sorted(years)), base, tuple(comparisons), tuple(sides))
+    return AreaFacts(area, tuple(sorted(years)), base, tuple(comparisons), tuple(sides), hidden)
 
 
 def _year_of(ledger: Ledger) -> int:

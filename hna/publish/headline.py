@@ -30,7 +30,13 @@ def headline(place: AreaFacts, need: Value) -> tuple[Figure, Figure, Figure]:
         side = place.refused[-1]
         said = say(side.known)
         note = f"{wording.unit_of(side.source)}; not comparable with the estimate"
-        return estimated, Figure("Known", said.number or said.interval, "", note), Figure("Gap", "not stated")
+        return (
+            estimated,
+            Figure("Known", said.number or said.interval or "hidden", "", note),
+            Figure("Gap", "not stated"),
+        )
+    if place.hidden:
+        return estimated, Figure("Known", "hidden", "", "to protect people"), Figure("Gap", "not stated")
     return estimated, Figure("Known", "not known", "", "no count to set beside it"), Figure("Gap", "not stated")
 
 

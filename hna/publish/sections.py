@@ -81,7 +81,9 @@ def _panel(facts: NeedFacts, place: AreaFacts, refs: Refs, level: float) -> Pane
     if not place.comparisons:
         used = [use.source for use in facts.model.known]
         held = [facts.source_title(name) for name in used]
-        said.append(Paragraph(wording.no_gap(facts.model.missing_core_data, place.refused, bool(used), held)))
+        said.append(
+            Paragraph(wording.no_gap(facts.model.missing_core_data, place.refused, bool(used), held, place.hidden))
+        )
     return Panel(wording.name_of(place.area), headline(place, need), tuple(said))
 
 

@@ -54,11 +54,12 @@ def triple(value: Value | None) -> tuple[Cell, Cell, Cell]:
     if value is None:
         return number(None), number(None), number(None)
     people = value.unit == "people"
-    hidden = value.estimate is None and value.lower is not None
+    withheld = "N1004" in value.flags
+    hidden = value.estimate is None and (value.lower is not None or withheld)
     return (
         number(value.estimate, hidden, people),
-        number(value.lower, False, people),
-        number(value.upper, False, people),
+        number(value.lower, withheld, people),
+        number(value.upper, withheld, people),
     )
 
 

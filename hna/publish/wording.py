@@ -151,7 +151,7 @@ def not_comparable(side: Refused) -> str:
     known = say(side.known)
     unit = shown(unit_of(side.source))
     return (
-        f"About {say(side.need).bare} people are estimated in {middle(side.year)}; {known.bare} {unit} "
+        f"About {say(side.need).bare} people are estimated in {middle(side.year)}; {known.bare or 'a hidden number of'} {unit} "
         f"were recorded by {who}{when}. The two are not comparable, because they differ in {differences(side.ledger)}."
     )
 
@@ -168,8 +168,16 @@ def differences(ledger: Ledger) -> str:
     )
 
 
-def no_gap(missing: Sequence[MissingCoreData], refused: Sequence[Refused], used: bool, sources: Sequence[str]) -> str:
+def no_gap(
+    missing: Sequence[MissingCoreData],
+    refused: Sequence[Refused],
+    used: bool,
+    sources: Sequence[str],
+    hidden: bool = False,
+) -> str:
     """Why no gap is stated."""
+    if hidden:
+        return "No gap is stated, because the number known is hidden to protect people."
     if refused:
         names = listed(dict.fromkeys(_title(side) for side in refused))
         return f"No gap is stated, because the count to hand ({names}) does not count the same people as the estimate."

@@ -21,7 +21,9 @@ def test_a_notebook_runs_in_a_clean_kernel(path: Path, tmp_path: Path, monkeypat
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
     notebook = jupytext.read(path)
-    NotebookClient(notebook, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+    NotebookClient(
+        notebook, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
     shown = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.get("outputs")]
     assert len(shown) >= 3
     assert (tmp_path / "out" / "report.html").is_file()
