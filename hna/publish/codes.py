@@ -53,6 +53,7 @@ CODES: dict[str, str] = {
     "R862": "The average of the statistical neighbours is not calculated, because too many of them have no figure.",
     "R863": "The average of the statistical neighbours is not calculated, because only rates were published.",
     "R871": "Better and worse are only said of a difference that was tested.",
+    "R901": "A chapter lacks data that it must hold, and no record says why.",
     "W1002": "No list of earlier releases was given, so only one kind of area and one set of ages may be published.",
     "W111": "The printed interval is not symmetrical on any usual scale, so its shape is an approximation.",
     "W112": "The source prints only how many people were examined. A usual design effect was assumed.",
