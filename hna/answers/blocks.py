@@ -15,8 +15,9 @@ from hna.measure.draws import normal, uniform
 from hna.model.rates import Part, Rates
 
 Array = NDArray[np.float64]
-_TILE = 2**16
+_TILE = 64
 _TRIED = 4
+_LEAST = -25.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,9 +221,9 @@ class Carrier:
         shares = None
         if rates.strata:
             shares = np.divide(here[layers:], here[:1], out=np.zeros_like(here[layers:]), where=here[:1] > 0)
-        # Limits on a coarse scale, so that most years have the same expansion.
-        least, most = np.floor(np.log(odds.min())), np.ceil(4 * np.log(odds.max())) / 4
-        found = expansion(group.widest, float(least), float(most))
+        # Limits on a coarse scale, so that most years have the same expansion; small rates are all alike.
+        least, most = min(_LEAST, float(np.log(odds.min()))), np.ceil(2 * np.log(odds.max())) / 2
+        found = expansion(group.widest, least, float(most))
         if found is None:
             return Terms(np.empty((0, *here.shape)), None, odds, shares)
         powers = np.empty((len(found.nodes), *here.shape))
@@ -312,7 +313,7 @@ class Carrier:
         variable, weight = errors.placed(group, terms.expansion)
         powers = terms.coefficients[:, severity]
         part = np.empty((len(people), powers.shape[-1]))
-        step = max(_TILE // powers.shape[-1], 8)
+        step = _TILE
         scratch = np.empty((step, powers.shape[-1]))
         for start in range(0, len(people), step):
             tile = slice(start, start + step)

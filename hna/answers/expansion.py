@@ -62,6 +62,12 @@ class Expansion:
         return found if weight is None else found * weight
 
 
+def _grid(least: float, most: float) -> Array:
+    """Values of η: every eighth from -9 up, where the curve bends, and the least."""
+    start = max(least, -9.0)
+    return np.concatenate([[least], np.linspace(start, most, int(8 * max(most - start, 1)) + 2)])
+
+
 @lru_cache(maxsize=64)
 def expansion(sigma: float, least: float, most: float) -> Expansion | None:
     """The shortest expansion within `TOLERANCE`, or None if none of up to 19 nodes is.
@@ -73,9 +79,9 @@ def expansion(sigma: float, least: float, most: float) -> Expansion | None:
 
     Returns
     -------
-    Expansion whose error was evaluated at 49 × 161 points of η and h.
+    Expansion whose error was evaluated at every eighth of η and 161 points of h.
     """
-    eta, h = np.linspace(least, most, 49), np.linspace(-REACH * sigma, REACH * sigma, 161)
+    eta, h = _grid(least, most), np.linspace(-REACH * sigma, REACH * sigma, 161)
     truth = expit(eta[:, None] + h)
     for count in NODES:
         t = np.cos(np.pi * (np.arange(count) + 0.5) / count)

@@ -309,7 +309,7 @@ def _fit(
         what = f"this needs {_bytes(total)} of memory, and {_bytes(memory)} are allowed"
         raise QuantityError(Fault(what, remedy, field="memory", rows=rows))
     each = parts["rates of a year"]
-    spare = min((memory - total) // 2, memory // 8)
+    spare = (memory - total) // 2
     work.carrier.cache = int(np.clip(spare // max(each, 1), 1, years)) if work.carrier.rates.changes_by_year else 1
 
 
