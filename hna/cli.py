@@ -178,6 +178,48 @@ def run(
 
 
 @app.command()
+def compare(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="CSV of counts: indicator, polarity, kind, area_code, "
+            "area_name, year, numerator, denominator, and optionally sex, age_from, age_to, per.",
+        ),
+    ],
+    area: Annotated[
+        list[str] | None,
+        typer.Option("--area", "-a", metavar="CODE|NAME", help="Area of the file; repeat for several. [default: all]"),
+    ] = None,
+    level: Annotated[float, typer.Option(metavar="P", help="Confidence level of every interval and test.")] = 0.95,
+    hidden: Annotated[
+        str | None, typer.Option(metavar="A-B", help="Smallest and largest count that a blank one can be, such as 1-7.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for comparisons.csv and outcomes.csv.")
+    ] = Path("hna-compare"),
+    workspace: Workspace = None,
+) -> None:
+    """Set observed counts beside region, England and statistical neighbours, in controlled words."""
+    from hna.compare import compare, sentences, write_comparisons
+
+    table = compare(file, tuple(area or ()), level=level, suppressed=_range(hidden), workspace=workspace)
+    files = write_comparisons(table, out)
+    for sentence in sentences(table):
+        typer.echo(sentence)
+    typer.echo("\n" + "\n".join(str(written) for written in files))
+
+
+def _range(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    low, dash, high = text.partition("-")
+    if not (dash and low.strip().isdigit() and high.strip().isdigit() and int(low) <= int(high)):
+        raise ModelError(Fault(f"{text!r} is not a range of counts", "Write it as 1-7", field="--hidden"))
+    return float(low), float(high)
+
+
+@app.command()
 def check(
     workspace: Annotated[
         Path | None, typer.Argument(metavar="[WORKSPACE]", help="Folder to check; the shipped shelf if none is given.")

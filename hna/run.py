@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from hna.answers.answer import Answer, answer
+from hna.answers.comparison import compare_areas
 from hna.answers.plan import Plan, check_codes, gap_years, people_for, plan
 from hna.errors import AxisError, Fault, HnaError, ModelError
 from hna.evidence.known import read_known
@@ -173,7 +174,15 @@ def _answer(model: Model, shelf: Shelf, request: Request, chosen: Plan) -> tuple
         raise ModelError(faults)
     pairs, extended = gap_years(shelf, chosen, known, request.population)
     people = people_for(shelf, extended, rates)
-    return answer(rates, people, known, request.by, request.level, pairs, request.keep_draws), people
+    found = answer(rates, people, known, request.by, request.level, pairs, request.keep_draws)
+    if request.disclosure != NONE:  # comparisons hold counts unrounded, and are not protected yet
+        return found, people
+    compared = compare_areas(found, people, pairs, shelf, request.level)
+    cited = {source.id: source for source in (*found.citations, *compared.citations)}
+    found = replace(
+        found, comparisons=compared.table, notes=(*found.notes, *compared.notes), citations=tuple(cited.values())
+    )
+    return found, people
 
 
 def run(request: Request, out: Path, progress: Progress | None = None) -> tuple[Report, list[Path]]:

@@ -44,6 +44,7 @@ class Answer:
     citations : every source.
     notes : bridges and assumptions, in words.
     draws : need by severity, year and area, if kept.
+    comparisons : one row an area, quantity and comparator, in the columns of comparisons.csv.
     """
 
     rates: Rates
@@ -57,6 +58,7 @@ class Answer:
     notes: tuple[str, ...]
     known: tuple[Known, ...] = ()
     draws: Draws = field(default_factory=dict)
+    comparisons: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def model(self) -> Model:

@@ -19,7 +19,7 @@ import xarray as xr
 from hna.errors import Fault, HnaError
 from hna.publish.page import render
 from hna.publish.report import Report
-from hna.publish.tables import write_figures
+from hna.publish.tables import write_comparisons, write_figures
 from hna.publish.workbook import write_workbook
 
 LIBRARIES = ("numpy", "pandas", "scipy", "xarray")
@@ -66,6 +66,7 @@ def write_outputs(report: Report, out: Path) -> list[Path]:
         "report.html": lambda path: _text(path, render(report)),
         "report.xlsx": lambda path: write_workbook(report, path),
         "gap.csv": lambda path: write_figures(report, path),
+        "comparisons.csv": lambda path: write_comparisons(report, path),
         "run.json": lambda path: _text(path, json.dumps(describe(report), indent=2, ensure_ascii=False) + "\n"),
     }
     if report.arguments.get("keep_draws"):
