@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.csv as pa_csv
 
 from hna.answers.comparators import KINDS, Kind
 from hna.answers.indicator_file import compare_indicators, read_indicators
@@ -17,7 +15,7 @@ from hna.answers.outcomes import outcomes
 from hna.errors import Fault, QuantityError
 from hna.evidence.shelf import Shelf
 from hna.publish.outputs import OutputError, check_folder
-from hna.publish.tables import inert
+from hna.publish.tables import write_table
 
 FILES = ("comparisons.csv", "outcomes.csv")
 
@@ -87,23 +85,6 @@ def write_comparisons(table: pd.DataFrame, out: Path) -> list[Path]:
         if stage is not None:
             shutil.rmtree(stage, ignore_errors=True)
     return [out / name for name in FILES]
-
-
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as CSV: UTF-8, numbers unrounded, an empty cell where there is none, and no formula."""
-    arrays: dict[str, pa.Array] = {}
-    for name in map(str, table.columns):
-        held = table[name].dropna()
-        if len(held) and all(isinstance(value, int) for value in held):
-            arrays[name] = pa.array(table[name].astype("Int64"))
-        elif len(held) and all(isinstance(value, int | float) for value in held):
-            arrays[name] = pa.array(pd.to_numeric(table[name]).to_numpy(float), from_pandas=True)
-        else:
-            texts = ["" if pd.isna(value) else inert(str(value)) for value in table[name]]
-            arrays[name] = pa.array([text or None for text in texts], pa.string())
-    with path.open("wb") as stream:
-        stream.write((",".join(map(str, table.columns)) + "\n").encode())
-        pa_csv.write_csv(pa.table(arrays), stream, pa_csv.WriteOptions(include_header=False, quoting_style="needed"))
 
 
 def sentences(table: pd.DataFrame) -> Iterator[str]:
