@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -229,8 +230,11 @@ def _answered(
             rates = make_rates(model, shelf, draws, seed)
             pairs, extended = gap_years(shelf, chosen, known, population)
             people = people_for(shelf, extended, rates)
-            answers[name] = answer(rates, people, known, by, level, pairs, keep_draws=True)
-            compared[name] = compare_areas(answers[name], people, pairs, shelf, level)
+            found = answer(rates, people, known, by, level, pairs, keep_draws=True)
+            beside = compared[name] = compare_areas(found, people, pairs, shelf, level)
+            cited = {source.id: source for source in (*found.citations, *beside.citations)}
+            notes = (*found.notes, *beside.notes)
+            answers[name] = replace(found, comparisons=beside.table, notes=notes, citations=tuple(cited.values()))
         except HnaError as error:
             faults |= {str(fault): fault for fault in error.faults}
     if faults:

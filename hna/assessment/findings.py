@@ -132,11 +132,13 @@ def _reading(held: Gapped, standard: Triangulation) -> tuple[Direction, str]:
 
 
 def voiced_items(voices: Sequence[Voice]) -> Iterator[EvidenceItem]:
-    """The findings of a file of corporate evidence."""
+    """The findings of a file of corporate evidence; those of one workshop or survey rest on it alike."""
     for voice in voices:
+        spoken = voice.approach == "corporate"
+        event = f"{voice.method}, {voice.date}, for {voice.commissioned_by}"
         yield EvidenceItem(
-            voice.id, voice.need, voice.approach, voice.direction, voice.strength,  # type: ignore[arg-type]
-            voice.need_type, voice.finding, voice.datasets, voice.confidence, voice.constituency,
+            voice.id, voice.need, voice.approach, voice.direction, voice.strength, voice.need_type, voice.finding,  # type: ignore[arg-type]
+            (*voice.datasets, event) if spoken else voice.datasets, voice.confidence, voice.constituency,
         )  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def _together(held: Assessment, found: Verdict, refs: Mapping[str, int]) -> Iter
 
 def _place(held: Assessment, need: str) -> Iterator[SiteBlock]:
     found = held.priorities
-    standing = wording.sentence(tables.standing_words(found.standing[need]))
+    standing = wording.sentence(tables.standing_words(held, need))
     yield Paragraph(
         f"Chance of standing among the first {found.top}: {say_chance(found.chance(need))}. {standing}", (), "lead"
     )

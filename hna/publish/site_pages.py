@@ -87,7 +87,8 @@ def _opening(held: Assessment) -> str:
     top = held.priorities.top
     if robust:
         named = wording.listed(shown(held.title(need)) for need in robust)
-        return f"Robust priorities, which stand among the first {top} whatever the weights: {named}."
+        often = say_chance(held.priorities.library.robust)
+        return f"Robust priorities, which stand among the first {top} in {often} of draws or more: {named}."
     return (
         f"No need is a robust priority: none stands among the first {top} in at least {say_chance(held.priorities.library.robust)} of "
         "draws. Those that come nearest are listed, with the chance of each."
@@ -237,11 +238,9 @@ def disagreements(held: Assessment) -> Iterator[Block]:
     both = [voice for voice in held.voices if voice.second_coder]
     if both:
         agreed = len(both) - len(apart)
-        yield Paragraph(
-            f"Two coders read {len(both)} findings and agreed on {agreed}. The first coder's reading stands.",
-            (),
-            "note",
-        )
+        count = f"{len(both)} finding{'s' if len(both) > 1 else ''}"
+        said = f"Two coders read {count} and agreed on {agreed}. The first coder's reading stands."
+        yield Paragraph(said, (), "note")
     if apart:
         yield Items(tuple(
             Item(f"{voice.coder}: need {voice.direction}; {voice.second_coder}: need {voice.second_direction}.", voice.id)

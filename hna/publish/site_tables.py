@@ -17,11 +17,6 @@ from hna.publish.site_content import ChanceCell, LinkCell, Rows, chapter_file, n
 from hna.publish.tables import shown
 
 _KINDS = ("region", "england", "statistical-neighbours")
-_STANDING = {
-    "robust": "robust: among the first whatever the weights",
-    "sensitive": "sensitive to weights and to what is not known",
-    "lower": "seldom among the first",
-}
 _LEVEL_NAMES = {
     "T0": "none",
     "T1": "one approach",
@@ -31,9 +26,14 @@ _LEVEL_NAMES = {
 }
 
 
-def standing_words(name: str) -> str:
+def standing_words(held: Assessment, need: str) -> str:
     """A need's standing in words."""
-    return _STANDING[name]
+    found = held.priorities
+    return {
+        "robust": f"robust: among the first {found.top} in {say_chance(found.library.robust)} of draws or more",
+        "sensitive": "sensitive to weights and to what is not known",
+        "lower": "seldom among the first",
+    }[found.standing[need]]
 
 
 def level_words(level: str) -> str:
@@ -67,7 +67,7 @@ def priorities(held: Assessment, refs: Sequence[int] = ()) -> Rows:
     for need in found.order:
         spec = chapters[held.placed.detail[need]]
         rows.append((
-            need_cell(held, need), chance_cell(found.chance(need)), say_text(_STANDING[found.standing[need]]),
+            need_cell(held, need), chance_cell(found.chance(need)), say_text(standing_words(held, need)),
             Cell(plain(means[need], 0.1), means[need]), say_text(level_words(held.verdicts[need].level)),
             LinkCell(shown(spec.title), None, chapter_file(spec.id)),
         ))  # fmt: skip
