@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from hna.publish import wording
+from hna.publish.compared import signals_of
 from hna.publish.content import (
     Block,
     Chapter,
@@ -110,7 +111,8 @@ population, date and unit, or a difference is bridged by a step with a citation.
 
 
 def _made(report: Report) -> list[str]:
-    return _MADE.format(level=f"{100 * report.level:g}%").splitlines()
+    said = signals_of(report)
+    return [*_MADE.format(level=f"{100 * report.level:g}%").splitlines(), *([said] if said else [])]
 
 
 def _settings(report: Report) -> tuple[tuple[str, str], ...]:

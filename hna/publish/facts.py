@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from hna.answers.answer import Answer
 from hna.answers.ledger import Ledger
@@ -110,6 +112,14 @@ class NeedFacts:
         found = next((source for source in self.answer.citations if source.id == name), None)
         return str(getattr(found, "title", None) or name)
 
+    @cached_property
+    def beside(self) -> dict[str, list[dict[str, Any]]]:
+        """Rows of comparisons, by area code."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for row in self.answer.comparisons.to_dict("records"):
+            found.setdefault(str(row["area_code"]), []).append({str(name): value for name, value in row.items()})
+        return found
+
     @property
     def strata(self) -> tuple[str, ...]:
         """Names of the strata of severity, all cases together left out."""
@@ -148,6 +158,8 @@ def facts_of(answer: Answer) -> NeedFacts:
             cuts[Cut(severity, sex, age)] = None
             years.setdefault(code, {}).setdefault(year, PROJECTED in codes)
     areas = tuple(_area(answer, table, refused, Area(code, names[code]), years[code]) for code in years)
+    if not answer.comparisons.empty:
+        split |= {str(flags): tuple(str(flags).split()) for flags in answer.comparisons["flags"]}
     raised = tuple(sorted({code for codes in split.values() for code in codes}))
     return NeedFacts(answer, table, areas, tuple(cuts), raised)
 

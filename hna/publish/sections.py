@@ -8,6 +8,7 @@ from hna.publish import wording
 from hna.publish.assumptions import allowances, assumptions, steps
 from hna.publish.charts import Mark, bars, fan, intervals, pyramid
 from hna.publish.codes import in_words
+from hna.publish.compared import apart, compared
 from hna.publish.content import (
     Block,
     Cell,
@@ -41,6 +42,7 @@ def parts_of(facts: NeedFacts, refs: Refs, level: float) -> tuple[Part, ...]:
         ("severity", "How severe", list(_severity(facts, level))),
         ("who", "Who", list(_who(facts, level))),
         ("compared", "Whether estimate and count are of the same people", list(_ledgers(facts, refs))),
+        ("beside", "How it compares", list(compared(facts, refs))),
         ("sure", "How sure, and what would change it", list(steps(facts, level))),
         ("assumptions", "What was assumed, and why", list(assumptions(facts, refs))),
         ("evidence", "What the evidence is", [*_definition(facts), _evidence(facts, refs)]),
@@ -70,11 +72,14 @@ def _panel(facts: NeedFacts, place: AreaFacts, refs: Refs, level: float) -> Pane
     said = [
         Paragraph(wording.expected(place.area, universe, place.base_year, need, level), ids(facts, refs), "lead"),
     ]
-    for compared in place.comparisons:
-        cited = tuple(refs[source.id] for source in compared.sources if source.id in refs)
-        said += [Paragraph(wording.recorded(compared), cited), Paragraph(wording.gap(compared))]
-        if facts.model.target and "target_shortfall" in compared.figures:
-            said.append(Paragraph(wording.target(compared, facts.model.target), (), "note"))
+    for found in place.comparisons:
+        cited = tuple(refs[source.id] for source in found.sources if source.id in refs)
+        said += [Paragraph(wording.recorded(found), cited), Paragraph(wording.gap(found))]
+        if facts.model.target and "target_shortfall" in found.figures:
+            said.append(Paragraph(wording.target(found, facts.model.target), (), "note"))
+    verdicts = apart(facts, place.area)
+    if verdicts:
+        said.append(Paragraph(verdicts))
     for side in place.refused:
         cited = (refs[side.ledger.known],) if side.ledger.known in refs else ()
         said.append(Paragraph(wording.not_comparable(side), cited))
@@ -97,8 +102,8 @@ def _numbers(facts: NeedFacts, refs: Refs) -> Table:
     for place in facts.areas:
         years = sorted({place.base_year, *(found.year for found in place.comparisons)})
         for year in years:
-            compared = next((found for found in place.comparisons if found.year == year), None)
-            figures = compared.figures if compared else {}
+            beside = next((found for found in place.comparisons if found.year == year), None)
+            figures = beside.figures if beside else {}
             exceeds = figures.get("p_known_exceeds_need")
             rows.append((
                 text(wording.name_of(place.area)), text(wording.middle(year)),
@@ -259,9 +264,9 @@ def _ledgers(facts: NeedFacts, refs: Refs) -> Iterator[Block]:
         yield Table(f"{facts.model.need}-ledger-{n + 1}", title, columns, rows, 1, "", number)
     yield from allowances(facts, refs)
     for place in facts.areas:
-        for compared in place.comparisons:
-            positive = compared.figures.get("gap_positive")
-            net = compared.figures["gap"]
+        for beside in place.comparisons:
+            positive = beside.figures.get("gap_positive")
+            net = beside.figures["gap"]
             if positive is not None and positive.estimate is not None and positive.estimate != net.estimate:
                 yield Paragraph(
                     f"{wording.name_of(place.area)}: added up over only those groups in which the estimate exceeds the count, "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from hna.publish import wording
 from hna.publish.codes import in_words, kind_of
@@ -25,6 +27,7 @@ def sheets_of(
         ("By year", _by_year(held, limits), "everybody with the need, by severity and year"),
         ("By subgroup", _by_subgroup(held, limits), "by severity, sex and age, for the latest estimate of population"),
         ("Gap", _gap(held, limits), "estimate against count, by severity, sex and age where both sides have them"),
+        ("Comparisons", _comparisons(held, limits), "one row a need, area, quantity and comparator"),
         ("Same people", _joined(needs, named, "-ledger-", "Whether estimate and count are of the same people"), "alignment ledger"),
         ("Steps", _joined(needs, named, "-steps", "What each step did to the interval"), "first area, latest year of estimate"),
         ("Assumptions", _listed(needs, named, "-assumptions", "What was assumed, and why"), "errors, judged ranges, methods"),
@@ -175,6 +178,47 @@ def _gap(held: Sequence[NeedFacts], limits: str) -> Table:
                         number(gap.probability, hidden=True), _chance(found["p_known_exceeds_need"]), words(" ".join(gap.flags)),
                     ))  # fmt: skip
     return Table("gap", "The gap between estimated need and people known to services", columns, tuple(rows), 7)
+
+
+def _comparisons(held: Sequence[NeedFacts], limits: str) -> Table:
+    """The rows of comparisons.csv; a value's unit stands in its row, since shares and people are in one column."""
+    columns = (
+        *(Column(name) for name in ("Need", "Severity", "Area", "Area code")), Column("Year", "", True),
+        *(Column(name) for name in ("What is compared", "Comparator", "Name of comparator", "Unit")),
+        *_three("Value", "", limits), *_three("Comparator's value", "", limits), *_three("Difference", "", limits),
+        Column("Difference", "people", True), Column("Chance that the area is higher", "probability", True), Column("n", "people", True),
+        Column("Authorities pooled", "", True), Column("Neighbours without a count", "", True),
+        Column("Share of people in the authorities pooled", "proportion", True), Column("Period"), Column("Which way is good"),
+        Column("Verdict"), Column("Sentence"), Column("Method"), Column("Level", "", True), Column("Flags"),
+    )  # fmt: skip
+    rows = []
+    for facts in held:
+        for row in facts.answer.comparisons.to_dict("records"):
+            unit = str(row["unit"])
+            three = (
+                ("estimate", "lower", "upper"), ("comparator_value", "comparator_lower", "comparator_upper"),
+                ("difference", "difference_lower", "difference_upper"),
+            )  # fmt: skip
+            rows.append((
+                words(facts.model.title), words(row["severity"] or "all"), words(wording.shortened(str(row["area_name"]))),
+                words(row["area_code"]), number(row["year"]),
+                *(words(row[name]) for name in ("quantity", "comparator", "comparator_name", "unit")),
+                *(part for names in three for part in triple(_value(row, names, unit))),
+                *(number(_held(row, name)) for name in ("people", "p_higher", "n", "members", "missing", "covered")),
+                *(words(row[name]) for name in ("period", "polarity", "verdict", "sentence", "method")),
+                number(_held(row, "level")), words(row["flags"] or "none"),
+            ))  # fmt: skip
+    return Table("comparisons", "How each area compares", columns, tuple(rows), 8)
+
+
+def _value(row: Mapping[Any, Any], names: tuple[str, str, str], unit: str) -> Value:
+    estimate, lower, upper = (_held(row, name) for name in names)
+    return Value(estimate, lower, upper, unit=unit)
+
+
+def _held(row: Mapping[Any, Any], name: str) -> float | None:
+    value = row[name]
+    return None if not isinstance(value, int | float) or math.isnan(value) else float(value)
 
 
 def _joined(needs: Sequence[Need], named: dict[str, str], key: str, title: str) -> Table:

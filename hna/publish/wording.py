@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 
+from hna.answers.comparison import Signals
 from hna.answers.ledger import Ledger
 from hna.evidence.source import KnownSource, PrevalenceSource
 from hna.measure.areas import Area
@@ -272,6 +273,16 @@ def verdict(
     if against:
         parts.append(f"the estimate does not support a gap in {_where(against, most)}")
     return sentence("; ".join(parts))
+
+
+def signals(found: Signals, level: float) -> str:
+    """How many tests were made, how many differ, and how many would if no place did."""
+    many, more = f"{found.tested} test{'s' if found.tested > 1 else ''}", found.significant
+    return (
+        f"This report holds {many} of an area's coverage against its region, England or statistical neighbours, at the "
+        f"{100 * level:g}% level: {more} {'is' if more == 1 else 'are'} significant, and {found.expected:.1f} would be expected "
+        "to be by chance if no area differed. The gap is judged by the same test."
+    )
 
 
 def _where(found: Sequence[tuple[Area, Comparison]], most: int) -> str:
