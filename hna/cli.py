@@ -140,6 +140,10 @@ def run(
             help="Disclosure control: a preset, `default` for the rule of each kind of count, or none (not for publication).",
         ),
     ] = "none",
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", metavar="ADDRESS", help="Dask scheduler to run on; the outputs are the same."),
+    ] = None,
     ledger: Annotated[
         Path | None, typer.Option("--ledger", metavar="DIR", help="Folder that lists what was released before.")
     ] = None,
@@ -151,6 +155,7 @@ def run(
     """
     import gc
 
+    from hna.answers.distributed import connect
     from hna.publish.sentences import headline_sentences
     from hna.run import Request, run
 
@@ -162,7 +167,7 @@ def run(
         disclosure, keep_draws, ledger,
     )  # fmt: skip
     with _progress() as progress:
-        report, files = run(request, out, progress)
+        report, files = run(request, out, progress, connect(scheduler) if scheduler else None)
     for sentence in headline_sentences(report):
         typer.echo(sentence)
     for note in report.notes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from hna.answers.answer import Answer, answer
 from hna.answers.gap import Gap, gap
@@ -145,6 +146,7 @@ def run(
     disclosure: str = "none",
     keep_draws: bool = False,
     ledger: str | Path | None = None,
+    client: Any = None,
 ) -> Report:
     """Needs assessed for areas, and the report written: what ``hna run`` does.
 
@@ -161,6 +163,7 @@ def run(
     disclosure : preset, or ``"none"``.
     keep_draws : whether to write draws.nc.
     ledger : folder that lists what was released before, so that a later release cannot undo an earlier one.
+    client : of a Dask cluster that answers the needs; None for this process. The outputs are the same bytes.
 
     Raises
     ------
@@ -173,4 +176,4 @@ def run(
         level, None if workspace is None else Path(workspace), disclosure, keep_draws,
         None if ledger is None else Path(ledger),
     )  # fmt: skip
-    return run_request(request, Path(out))[0]
+    return run_request(request, Path(out), client=client)[0]

@@ -6,12 +6,14 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from hna.answers.answer import Answer, answer
 from hna.answers.comparison import compare_areas
+from hna.answers.distributed import each_in_order
 from hna.answers.plan import Plan, check_codes, gap_years, people_for, plan
 from hna.errors import AxisError, Fault, HnaError, ModelError
 from hna.evidence.known import read_known
@@ -120,7 +122,9 @@ def chosen_models(shelf: Shelf, needs: Sequence[str]) -> list[Model]:
     return models
 
 
-def assess(request: Request, progress: Progress | None = None, ledger: PublicationLedger | None = None) -> Report:
+def assess(
+    request: Request, progress: Progress | None = None, ledger: PublicationLedger | None = None, client: Any = None
+) -> Report:
     """The answers to a request, protected as it asks, nothing written.
 
     Parameters
@@ -128,6 +132,7 @@ def assess(request: Request, progress: Progress | None = None, ledger: Publicati
     request : what is asked for.
     progress : as in `run`.
     ledger : what was released before.
+    client : of a Dask cluster, which then answers the needs; None for this process. The answers are the same.
 
     Raises
     ------
@@ -143,18 +148,30 @@ def assess(request: Request, progress: Progress | None = None, ledger: Publicati
     answers: list[Answer] = []
     people: dict[str, list[Population]] = {}
     faults: dict[str, Fault] = {}
+    attempt = partial(_attempt, request=request, chosen=chosen, shelf=shelf if client is None else None)
+    attempts = map(attempt, models) if client is None else each_in_order(client, attempt, models)
     for n, model in enumerate(models):
         if progress:
             progress(model.title, n, len(models))
-        try:
-            found, people[model.need] = _answer(model, shelf, request, chosen)
-            answers.append(found)
-        except HnaError as error:
-            faults |= {str(fault): fault for fault in error.faults}
+        found = next(attempts)
+        if isinstance(found, HnaError):
+            faults |= {str(fault): fault for fault in found.faults}
+        else:
+            answers.append(found[0])
+            people[model.need] = found[1]
     if faults:
         raise ModelError(faults.values())
     report = Report(tuple(answers), request.arguments(), chosen.notes)
     return protect(report, request.disclosure, ledger, shelf=shelf, populations=people)
+
+
+def _attempt(
+    model: Model, request: Request, chosen: Plan, shelf: Shelf | None
+) -> tuple[Answer, list[Population]] | HnaError:
+    try:
+        return _answer(model, shelf or Shelf(request.workspace), request, chosen)
+    except HnaError as error:
+        return error
 
 
 def _answer(model: Model, shelf: Shelf, request: Request, chosen: Plan) -> tuple[Answer, list[Population]]:
@@ -185,7 +202,7 @@ def _answer(model: Model, shelf: Shelf, request: Request, chosen: Plan) -> tuple
     return found, people
 
 
-def run(request: Request, out: Path, progress: Progress | None = None) -> tuple[Report, list[Path]]:
+def run(request: Request, out: Path, progress: Progress | None = None, client: Any = None) -> tuple[Report, list[Path]]:
     """The answers to a request, written to a folder.
 
     A gap that is refused is listed with its two numbers side by side. A folder that holds a report without refusals is
@@ -196,6 +213,7 @@ def run(request: Request, out: Path, progress: Progress | None = None) -> tuple[
     request : what is asked for.
     out : folder for the outputs; made if it is not there.
     progress : called with what is being done, how many steps are done, and how many there are.
+    client : of a Dask cluster; None for this process.
 
     Returns
     -------
@@ -208,7 +226,7 @@ def run(request: Request, out: Path, progress: Progress | None = None) -> tuple[
     """
     check_folder(out)
     ledger = PublicationLedger(request.ledger) if request.ledger and request.disclosure != NONE else None
-    report = assess(request, progress, ledger)
+    report = assess(request, progress, ledger, client)
     if progress:
         progress("Writing the report", len(report.answers), len(report.answers))
     files = write_outputs(report, out)

@@ -51,8 +51,10 @@ def uniform(seed: int, component: str, draws: int) -> NDArray[np.float64]:
     """
     check_draws(draws)
     generator = stream(seed, component)
-    points = (generator.permutation(draws) + generator.random(draws)) / draws
-    return np.clip(points, 0.5 / draws * 1e-6, 1 - 1e-12)
+    points: NDArray[np.float64] = generator.permutation(draws) + generator.random(draws)
+    points /= draws
+    np.maximum(points, 0.5 / draws * 1e-6, out=points)
+    return np.minimum(points, 1 - 1e-12, out=points)
 
 
 def normal(seed: int, component: str, draws: int) -> NDArray[np.float64]:
