@@ -19,6 +19,7 @@ from hna.answers.stream import summarise
 from hna.errors import HnaError
 from hna.measure.areas import Area
 from hna.model.rates import Rates
+from hna.run import Request, run
 
 pytest.importorskip("distributed", reason="the extra `distributed` is not installed")
 
@@ -115,3 +116,19 @@ def test_sums_over_groups_do_not_depend_on_the_order(work):
     rows = slice(96, None)
     for name in ("lower", "upper", "sd"):
         np.testing.assert_allclose(first.values[name][0, rows], second.values[name][0, rows], rtol=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_whole_run_on_two_workers_leaves_the_same_files(cluster, small, tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    small.model("again", known=[{"source": "own-register"}])
+    run(Request(draws=80, workspace=small.root), here)
+    run(Request(draws=80, workspace=small.root), there, client=cluster)
+    assert {path.name: path.read_bytes() for path in here.iterdir()} == {
+        path.name: path.read_bytes() for path in there.iterdir()
+    }
+
+
+def test_a_scheduler_that_does_not_answer_is_named():
+    with pytest.raises(HnaError, match="no scheduler answers"):
+        on_cluster.connect("tcp://127.0.0.1:9")
