@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from hna.cli_shelf import Workspace, shelf
 from hna.errors import Fault, HnaError, ModelError
 
 app = typer.Typer(
@@ -23,14 +23,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-
-Workspace = Annotated[
-    Path | None,
-    typer.Option(
-        "--workspace", "-w", metavar="DIR", help="Folder with your own models/, prevalence_sources/, data/; read first."
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def main() -> None:
@@ -252,145 +244,80 @@ def check(
         raise typer.Exit(1)
 
 
-def _table(rows: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
-        return
-    if not rows:
-        typer.echo("Nothing.")
-        return
-    names = list(rows[0])
-    texts = [[str(row[name] if row[name] is not None else "") for name in names] for row in rows]
-    limits = {"title": 60, "condition": 40, "source": 60, "sources": 60}
-    texts = [[_short(cell, limits.get(name, 200)) for name, cell in zip(names, row, strict=True)] for row in texts]
-    widths = [max(len(name), *(len(row[n]) for row in texts)) for n, name in enumerate(names)]
-    for row in [names, ["-" * width for width in widths], *texts]:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _short(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
 @app.command()
-def sources(workspace: Workspace = None, as_json: AsJson = False) -> None:
-    """List every source on the shelf."""
-    from hna.catalogue import list_sources
-    from hna.evidence.shelf import Shelf
-
-    _table(list_sources(Shelf(workspace)), as_json)
-
-
-@app.command()
-def models(workspace: Workspace = None, as_json: AsJson = False) -> None:
-    """List every need that can be assessed."""
-    from hna.catalogue import list_models
-    from hna.evidence.shelf import Shelf
-
-    _table(list_models(Shelf(workspace)), as_json)
-
-
-@app.command()
-def areas(
-    name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Only areas whose name or code holds this.")
+def assess(
+    area: Annotated[str, typer.Argument(metavar="[AREA]", help="Name or code of the area.")] = "Halton",
+    framework: Annotated[
+        str,
+        typer.Option(
+            "--framework",
+            "-f",
+            metavar="ID",
+            help="Chapters: halton-children-2014, adults, older-people, life-course, or your own.",
+        ),
+    ] = "halton-children-2014",
+    need: Annotated[list[str] | None, typer.Option(metavar="NEED", help="Only this need; repeat for several.")] = None,
+    corporate: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Corporate evidence (CSV or YAML); repeat for several.")
     ] = None,
-    workspace: Workspace = None,
-    as_json: AsJson = False,
-) -> None:
-    """List the areas that can be assessed, and the populations that count them."""
-    from hna.catalogue import list_areas
-    from hna.evidence.shelf import Shelf
-
-    _table(list_areas(Shelf(workspace), name), as_json)
-
-
-@app.command(name="import")
-def import_(
-    layout: Annotated[str, typer.Argument(metavar="LAYOUT", help="Layout of the publisher's file; `list` lists them.")],
-    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The publisher's file, as published.")] = None,
-    to: Annotated[
-        Path | None,
-        typer.Option("--to", metavar="DIR", help="Folder of the new source, such as data/population/my-source."),
+    programme: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What, who, when, owner and review (YAML).")
     ] = None,
-    register: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which register, for layouts that hold several.")
+    weights: Annotated[Path | None, typer.Option(metavar="FILE", help="Weights that were agreed (YAML).")] = None,
+    scores: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Scores given after the weights were agreed (CSV).")
     ] = None,
-    year: Annotated[
-        str | None, typer.Option(metavar="YEAR", help="Which year, where the file holds several or prints none.")
+    population: Annotated[str | None, typer.Option(metavar="ID", help="The only population to use.")] = None,
+    draws: Annotated[int, typer.Option(metavar="N", help="Draws of the simulation.")] = 5000,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed: the same seed gives the same bytes.")] = 1,
+    level: Annotated[float, typer.Option(metavar="P", help="Confidence level of every interval.")] = 0.95,
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="DATE", help="Day of the assessment. [default: today]")
     ] = None,
-    ages: Annotated[
-        str | None, typer.Option(metavar="BAND", help="Ages counted, such as 18+, where the file does not print them.")
-    ] = None,
-    measure: Annotated[
-        str | None, typer.Option(metavar="CODE", help="Which measure, for layouts that hold several.")
-    ] = None,
-    codes: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="A publisher's file with area codes, for layouts that print names."),
-    ] = None,
-) -> None:
-    """Turn a publisher's own file into our table and its source.yaml. Importing twice gives the same bytes."""
-    from hna.evidence.layouts import LAYOUTS, import_file
-
-    if layout == "list":
-        rows = [
-            {
-                "layout": name,
-                "kind": known.kind,
-                "title": known.title,
-                "options": " ".join(f"--{one}" for one in known.options),
-            }
-            for name, known in LAYOUTS.items()
-        ]
-        _table(rows, False)
-        return
-    if layout not in LAYOUTS:
-        raise ModelError(
-            Fault(f"no layout is called {layout!r}", f"The layouts are {', '.join(LAYOUTS)}", field="LAYOUT")
-        )
-    if file is None or to is None:
-        raise ModelError(
-            Fault("a file and --to DIR are needed", "hna import LAYOUT FILE --to data/population/my-source")
-        )
-    options = {"register": register, "year": year, "ages": ages, "measure": measure, "codes": codes}
-    given = {name: value for name, value in options.items() if value is not None}
-    typer.echo(f"Written: {import_file(layout, file, to, **given)}")
-
-
-@app.command()
-def cite(
-    need: Annotated[str, typer.Argument(metavar="NEED", help="Name of a model.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the site and workbook.")] = Path(
+        "hna-assessment"
+    ),
     workspace: Workspace = None,
 ) -> None:
-    """Print BibTeX of everything an answer rests on."""
-    from hna.catalogue import bibtex
-    from hna.evidence.shelf import Shelf
+    """Assess an area in the chapters of a framework: three approaches, priorities, what is missing.
 
-    typer.echo(bibtex(Shelf(workspace), need))
+    Leaves a site and a workbook. Exit 1 if a chapter or need lacks what it must hold and no record says why; the site is
+    written and says so.
+    """
+    import datetime as dt
+    import gc
+
+    from hna.assessment.assess import assess_area
+    from hna.publish.outputs import check_folder
+    from hna.publish.site import finding_words, write_site
+
+    gc.freeze()
+    check_folder(out)
+    try:
+        day = None if on is None else dt.date.fromisoformat(on)
+    except ValueError:
+        raise ModelError(Fault(f"{on!r} is not a date", "Write it as 2026-03-31", field="--on")) from None
+    with _progress() as progress:
+        held = assess_area(
+            area, framework, needs=tuple(need or ()), corporate=tuple(corporate or ()), programme=programme, weights=weights,
+            scores=scores, population=population, draws=draws, seed=seed, level=level, workspace=workspace, on=day,
+            words=finding_words, progress=progress,
+        )  # fmt: skip
+        files = write_site(held, out)
+    top = held.priorities.top
+    for name in held.priorities.order[:top]:
+        chance = f"{held.priorities.chance(name):.0%} chance of being among the first {top}"
+        typer.echo(f"{held.title(name)}: {chance}, {held.verdicts[name].level}.")
+    for note in held.notes:
+        typer.echo(f"Note: {note}.")
+    for fault in (*held.warnings, *held.faults):
+        _error(str(fault))
+    typer.echo(f"\n{len(held.missing)} records of missing core data. Assessment: {files[0]}")
+    if held.faults:
+        raise typer.Exit(1)
 
 
-@app.command()
-def schema(what: Annotated[str, typer.Argument(metavar="model|source", help="Which file.")]) -> None:
-    """Print the JSON Schema of a model or source file, for editors."""
-    from hna.catalogue import schemas
-
-    found = schemas()
-    if what not in found:
-        raise ModelError(Fault(f"there is no schema of {what!r}", f"Ask for {' or '.join(found)}"))
-    typer.echo(json.dumps(found[what], indent=2, ensure_ascii=False))
-
-
-@app.command()
-def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make; it must be new or empty.")],
-) -> None:
-    """Make a workspace that runs: one source, population, known count and model of your own to edit."""
-    from hna.workspace import make_workspace
-
-    for path in make_workspace(folder):
-        typer.echo(f"Written: {path}")
-    typer.echo(f"\nNow: hna run --workspace {folder}")
+app.add_typer(shelf)
 
 
 if __name__ == "__main__":

@@ -241,11 +241,13 @@ class _Maker:
         difference = float(figure["estimate"]) - value
         flags = {*str(figure["flags"]).split(), "R401", *(["W861"] if pool.missing else [])}
         reason = f"{_SYNTHETIC} (R401)"
+        # One rate for all ages is the same everywhere: the last digit of a division is no difference.
+        word = "not_comparable" if abs(difference) <= 1e-12 * value else "not_tested"
         yield self.row(area, year, "prevalence", comparator, {
             "comparator_value": value, "difference": difference, "people": difference * n, "n": n,
             "members": len(pool.members) if comparator.group else None, "missing": len(pool.missing), "covered": None,
-            "period": f"mid-{year}", "polarity": "none", "verdict": "not_tested",
-            "sentence": sentence("not_tested", comparator.name, above=difference > 0, reason=reason),
+            "period": f"mid-{year}", "polarity": "none", "verdict": word,
+            "sentence": sentence(word, comparator.name, above=difference > 0, reason=reason),
             "method": UNTESTED, "flags": " ".join(sorted(flags)),
         })  # fmt: skip
 

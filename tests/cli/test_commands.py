@@ -208,3 +208,32 @@ def test_the_public_face(small: Workspace, tmp_path: Path) -> None:
     ours = report.answers[0].figures.query("quantity == 'gap' and age_band == 'all' and sex == 'persons'")
     assert ours["estimate"].tolist() == pytest.approx(gap.net.headline.values.ravel().tolist())
     assert hna.indicators.rates.proportion(65, 100).lower == pytest.approx(0.5525444, abs=1e-7)
+
+
+def test_an_assessment_in_chapters(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "assessment"
+    words = (
+        "assess",
+        "Halton",
+        "--need",
+        "learning-disability",
+        "--draws",
+        "100",
+        "--on",
+        "2026-11-21",
+        "-o",
+        str(out),
+    )
+    status, said, wrong = call(capsys, monkeypatch, *words)
+    assert status in (0, 1), wrong
+    assert "Assessment:" in said
+    assert (out / "index.html").is_file()
+    assert "Traceback" not in wrong
+    status, _, wrong = call(capsys, monkeypatch, "assess", "Haltn", "-o", str(out))
+    assert status == 2
+    assert "Halton" in wrong
+    status, _, wrong = call(capsys, monkeypatch, "assess", "Halton", "--on", "soon", "-o", str(out))
+    assert status == 2
+    assert "soon" in wrong

@@ -1,0 +1,162 @@
+"""Commands about the shelf: what is on it, how to add to it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hna.errors import Fault, ModelError
+
+shelf = typer.Typer()
+
+Workspace = Annotated[
+    Path | None,
+    typer.Option(
+        "--workspace", "-w", metavar="DIR", help="Folder with your own models/, prevalence_sources/, data/; read first."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def _table(rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    if not rows:
+        typer.echo("Nothing.")
+        return
+    names = list(rows[0])
+    texts = [[str(row[name] if row[name] is not None else "") for name in names] for row in rows]
+    limits = {"title": 60, "condition": 40, "source": 60, "sources": 60}
+    texts = [[_short(cell, limits.get(name, 200)) for name, cell in zip(names, row, strict=True)] for row in texts]
+    widths = [max(len(name), *(len(row[n]) for row in texts)) for n, name in enumerate(names)]
+    for row in [names, ["-" * width for width in widths], *texts]:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _short(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+@shelf.command()
+def sources(workspace: Workspace = None, as_json: AsJson = False) -> None:
+    """List every source on the shelf."""
+    from hna.catalogue import list_sources
+    from hna.evidence.shelf import Shelf
+
+    _table(list_sources(Shelf(workspace)), as_json)
+
+
+@shelf.command()
+def models(workspace: Workspace = None, as_json: AsJson = False) -> None:
+    """List every need that can be assessed."""
+    from hna.catalogue import list_models
+    from hna.evidence.shelf import Shelf
+
+    _table(list_models(Shelf(workspace)), as_json)
+
+
+@shelf.command()
+def areas(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Only areas whose name or code holds this.")
+    ] = None,
+    workspace: Workspace = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the areas that can be assessed, and the populations that count them."""
+    from hna.catalogue import list_areas
+    from hna.evidence.shelf import Shelf
+
+    _table(list_areas(Shelf(workspace), name), as_json)
+
+
+@shelf.command(name="import")
+def import_(
+    layout: Annotated[str, typer.Argument(metavar="LAYOUT", help="Layout of the publisher's file; `list` lists them.")],
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The publisher's file, as published.")] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="DIR", help="Folder of the new source, such as data/population/my-source."),
+    ] = None,
+    register: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which register, for layouts that hold several.")
+    ] = None,
+    year: Annotated[
+        str | None, typer.Option(metavar="YEAR", help="Which year, where the file holds several or prints none.")
+    ] = None,
+    ages: Annotated[
+        str | None, typer.Option(metavar="BAND", help="Ages counted, such as 18+, where the file does not print them.")
+    ] = None,
+    measure: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Which measure, for layouts that hold several.")
+    ] = None,
+    codes: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A publisher's file with area codes, for layouts that print names."),
+    ] = None,
+) -> None:
+    """Turn a publisher's own file into our table and its source.yaml. Importing twice gives the same bytes."""
+    from hna.evidence.layouts import LAYOUTS, import_file
+
+    if layout == "list":
+        rows = [
+            {
+                "layout": name,
+                "kind": known.kind,
+                "title": known.title,
+                "options": " ".join(f"--{one}" for one in known.options),
+            }
+            for name, known in LAYOUTS.items()
+        ]
+        _table(rows, False)
+        return
+    if layout not in LAYOUTS:
+        raise ModelError(
+            Fault(f"no layout is called {layout!r}", f"The layouts are {', '.join(LAYOUTS)}", field="LAYOUT")
+        )
+    if file is None or to is None:
+        raise ModelError(
+            Fault("a file and --to DIR are needed", "hna import LAYOUT FILE --to data/population/my-source")
+        )
+    options = {"register": register, "year": year, "ages": ages, "measure": measure, "codes": codes}
+    given = {name: value for name, value in options.items() if value is not None}
+    typer.echo(f"Written: {import_file(layout, file, to, **given)}")
+
+
+@shelf.command()
+def cite(
+    need: Annotated[str, typer.Argument(metavar="NEED", help="Name of a model.")],
+    workspace: Workspace = None,
+) -> None:
+    """Print BibTeX of everything an answer rests on."""
+    from hna.catalogue import bibtex
+    from hna.evidence.shelf import Shelf
+
+    typer.echo(bibtex(Shelf(workspace), need))
+
+
+@shelf.command()
+def schema(what: Annotated[str, typer.Argument(metavar="model|source", help="Which file.")]) -> None:
+    """Print the JSON Schema of a model or source file, for editors."""
+    from hna.catalogue import schemas
+
+    found = schemas()
+    if what not in found:
+        raise ModelError(Fault(f"there is no schema of {what!r}", f"Ask for {' or '.join(found)}"))
+    typer.echo(json.dumps(found[what], indent=2, ensure_ascii=False))
+
+
+@shelf.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make; it must be new or empty.")],
+) -> None:
+    """Make a workspace that runs: one source, population, known count and model of your own to edit."""
+    from hna.workspace import make_workspace
+
+    for path in make_workspace(folder):
+        typer.echo(f"Written: {path}")
+    typer.echo(f"\nNow: hna run --workspace {folder}")
