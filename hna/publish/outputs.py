@@ -16,10 +16,11 @@ from types import FrameType
 import numpy as np
 import xarray as xr
 
+from hna.answers.outcomes import outcomes
 from hna.errors import Fault, HnaError
 from hna.publish.page import render
 from hna.publish.report import Report
-from hna.publish.tables import write_comparisons, write_figures
+from hna.publish.tables import comparisons, write_comparisons, write_figures, write_table
 from hna.publish.workbook import write_workbook
 
 LIBRARIES = ("numpy", "pandas", "scipy", "xarray")
@@ -67,6 +68,7 @@ def write_outputs(report: Report, out: Path) -> list[Path]:
         "report.xlsx": lambda path: write_workbook(report, path),
         "gap.csv": lambda path: write_figures(report, path),
         "comparisons.csv": lambda path: write_comparisons(report, path),
+        "outcomes.csv": lambda path: write_table(outcomes(comparisons(report)), path),
         "run.json": lambda path: _text(path, json.dumps(describe(report), indent=2, ensure_ascii=False) + "\n"),
     }
     if report.arguments.get("keep_draws"):
