@@ -203,7 +203,14 @@ def test_the_public_face(small: Workspace, tmp_path: Path) -> None:
     assert gap.to_xarray().sizes["draw"] == 300
     assert gap.interval()["quantity"].unique().tolist() == ["need", "known", "gap", "coverage", "p_known_exceeds_need"]
     files = hna.report([gap], tmp_path / "out")
-    assert {file.name for file in files} == {"report.html", "report.xlsx", "gap.csv", "comparisons.csv", "outcomes.csv", "run.json"}
+    assert {file.name for file in files} == {
+        "report.html",
+        "report.xlsx",
+        "gap.csv",
+        "comparisons.csv",
+        "outcomes.csv",
+        "run.json",
+    }
     report = hna.run("sleeplessness", workspace=small.root, out=tmp_path / "again", draws=300)
     ours = report.answers[0].figures.query("quantity == 'gap' and age_band == 'all' and sex == 'persons'")
     assert ours["estimate"].tolist() == pytest.approx(gap.net.headline.values.ravel().tolist())
