@@ -136,6 +136,40 @@ class Appraisal(Record):
     """What was weak, item by item."""
 
 
+class Fit(Record):
+    """How well a study fits the use made of it in one respect, with the reason."""
+
+    score: Annotated[int, Field(ge=1, le=5)]
+    """1 hardly at all, 2 poorly, 3 fairly, 4 well, 5 fully."""
+    because: Annotated[str, Field(min_length=3)]
+    """Why."""
+
+
+class Applicability(Record):
+    """Whether a finding may be carried to an English authority today, judged in five respects."""
+
+    population: Fit
+    """The people studied, beside the people it is used for."""
+    setting: Fit
+    """Where people were reached: households, schools, institutions, registers."""
+    time: Fit
+    """How long ago."""
+    definition: Fit
+    """Whether a case found by the study is a person with the need."""
+    service: Fit
+    """Whether services then and there were like those now and here, where cases depend on them."""
+
+    @property
+    def poor(self) -> dict[str, Fit]:
+        """Respects in which the study fits poorly (2 or less): they are flagged W161."""
+        held = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: fit for name, fit in held.items() if fit.score <= POOR_FIT}
+
+
+POOR_FIT = 2
+"""The second of five steps."""
+
+
 class Disclosure(Record):
     """How the publisher hid or rounded counts."""
 
@@ -211,7 +245,7 @@ class PrevalenceSource(_Source):
     """How far it may be biased."""
     design_effect: Annotated[float, Field(ge=1)] | None = None
     """Variance relative to a simple random sample of the same size."""
-    applicability: dict[str, Any] | None = None
+    applicability: Applicability | None = None
     """Population, setting, time, definition, service system: 1 to 5, each with its reason."""
     unused: str | None = None
     """Why no shipped model uses this source."""

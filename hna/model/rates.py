@@ -262,6 +262,8 @@ def _labelled(bare: Rates, parts: list[Part], held: list[Part]) -> Rates:
     flags = dict.fromkeys(flag for part in held for flag in part.layers.flags)
     if any("default" in reason for part in parts for reason in part.reasons.values()):
         flags["W131"] = None
+    if any(part.source.applicability and part.source.applicability.poor for part in held):
+        flags["W161"] = None
     if any(part.source.study.frame == "household" for part in parts):
         flags["W522"] = None
     if bare.ages.widest > 10 or (len(bare.ages.bands) == 1 and bare.ages.bands[0].high is None):

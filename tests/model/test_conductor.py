@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hna.answers.need import need
-from hna.errors import AxisError, HnaError, ModelError
+from hna.errors import AxisError, HnaError, ModelError, SourceError
 from hna.evidence.population import read_population
 from hna.model.rates import make_rates
 
@@ -38,6 +38,25 @@ def test_household_surveys_single_rates_and_missing_guidance_are_flagged(small):
     assert {"W522", "W202", "W902"} <= set(rates.flags)
     found = need(rates, _people(small))
     assert "W162" in found.flags
+
+
+def test_a_source_that_fits_poorly_in_one_respect_is_flagged(small):
+    fits = {
+        name: {"score": 4, "because": "like here"}
+        for name in ("population", "setting", "time", "definition", "service")
+    }
+    for score, flagged in ((3, False), (2, True), (1, True)):
+        judged = fits | {"definition": {"score": score, "because": "a narrower category"}}
+        small.prevalence(rows=small.rates_rows(), applicability=judged)
+        assert ("W161" in make_rates(_model(small), small.shelf, 20, 1).flags) is flagged
+
+
+@pytest.mark.parametrize("bad", [{"score": 6, "because": "x y z"}, {"score": 0, "because": "x y z"}, {"score": 3}, 3])
+def test_applicability_is_one_to_five_with_a_reason(small, bad):
+    fits = {name: {"score": 4, "because": "like here"} for name in ("population", "setting", "time", "service")}
+    small.prevalence(rows=small.rates_rows(), applicability=fits | {"definition": bad})
+    with pytest.raises(SourceError, match="definition"):
+        make_rates(_model(small), small.shelf, 20, 1)
 
 
 def test_mixtures_draw_each_source_half_of_the_time(small):

@@ -108,6 +108,7 @@ def test_who_was_studied_and_how_far_to_trust_it_is_said(name):
     assert source.study.geography
     assert source.appraisal.overall
     assert source.appraisal.notes
+    assert source.applicability, "judge population, setting, time, definition and service, 1 to 5, each with its reason"
 
 
 def _said_of():
