@@ -1,7 +1,8 @@
-"""Every source and model read, and all faults told at once."""
+"""Every source and model read, all faults told at once, and the evidence behind each need."""
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +14,53 @@ from hna.evidence.prevalence import read_prevalence
 from hna.evidence.shelf import FOLDERS, TABLES, Shelf
 from hna.evidence.source import KnownSource, PopulationSource, PrevalenceSource, fingerprint, read_record
 from hna.model.rates import make_rates
-from hna.model.spec import read_model
+from hna.model.spec import Model, read_model
 
 _FEW = 50
 _SHA = re.compile(r"^sha256:.*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class StudyLine:
+    """One source of a need's rate, as a reader of evidence judges it.
+
+    Parameters
+    ----------
+    id, words : of the source.
+    fieldwork : first and last year; None where the source does not say.
+    age : years from the middle of the fieldwork to the middle of the year of the check.
+    bias : overall risk of bias, or blank where it was not appraised.
+    tool : checklist used, or blank.
+    part : ``rate``, or ``severity`` where only the split into strata rests on it.
+    """
+
+    id: str
+    words: str
+    fieldwork: tuple[int, int] | None
+    age: float | None
+    bias: str
+    tool: str
+    part: str
+
+
+@dataclass(frozen=True)
+class EvidenceLine:
+    """The evidence behind one need.
+
+    Parameters
+    ----------
+    need, title, chapter : of the model.
+    studies : sources of the rate and of its split.
+    known : identifiers of the counts of people known to services.
+    missing : what is missing: what the model records, then what it does not have at all.
+    """
+
+    need: str
+    title: str
+    chapter: str
+    studies: tuple[StudyLine, ...]
+    known: tuple[str, ...]
+    missing: tuple[str, ...]
 
 
 @dataclass
@@ -25,6 +69,7 @@ class Findings:
 
     sources: int = 0
     models: int = 0
+    evidence: list[EvidenceLine] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -33,12 +78,18 @@ class Findings:
         self.faults.extend(fault for fault in error.faults if str(fault) not in map(str, self.faults))
 
 
-def check_shelf(shelf: Shelf) -> Findings:
-    """Faults and warnings of every source and model on a shelf.
+def check_shelf(shelf: Shelf, year: int | None = None) -> Findings:
+    """Faults and warnings of every source and model on a shelf, and the evidence behind each need that can be read.
 
     With a workspace, its own files are checked, and the shipped ones that they use; without, the shipped shelf.
+
+    Parameters
+    ----------
+    shelf : what to check.
+    year : by which the age of fieldwork is told; None for this year.
     """
     found = Findings()
+    now = year or dt.datetime.now(tz=dt.UTC).year
     used: set[str] = set()
     for name, file in shelf.models().items():
         if shelf.workspace is not None and not shelf.own(file):
@@ -50,6 +101,7 @@ def check_shelf(shelf: Shelf) -> Findings:
             for use in model.known:
                 read_known(shelf, use.source)
             make_rates(model, shelf, _FEW)
+            found.evidence.append(evidence_of(shelf, model, now))
         except HnaError as error:
             found.note(error)
             continue
@@ -59,6 +111,30 @@ def check_shelf(shelf: Shelf) -> Findings:
             found.warnings.append(f"models/{name}.yaml has no known count and no missing_core_data to say why")
     _check_sources(shelf, found, used)
     return found
+
+
+def evidence_of(shelf: Shelf, model: Model, year: int) -> EvidenceLine:
+    """The evidence behind one need, with fieldwork aged to the middle of a year."""
+    parts = [(source.source, "rate") for source in model.prevalence.sources]
+    parts += [(model.prevalence.severity, "severity")] if model.prevalence.severity else []
+    studies = []
+    for name, part in parts:
+        record = shelf.record(PrevalenceSource, name)
+        study, middle = record.study, record.study.mid_fieldwork
+        studies.append(
+            StudyLine(
+                name, record.citation.short, None if study.fieldwork is None else (study.fieldwork[0], study.fieldwork[1]),
+                None if middle is None else year + 0.5 - middle, record.appraisal.overall or "", record.appraisal.tool or "", part,
+            )
+        )  # fmt: skip
+    lacks = (
+        ("No record of an appraisal", any(not study.bias for study in studies if study.part == "rate")),
+        ("No date of fieldwork", any(study.fieldwork is None for study in studies if study.part == "rate")),
+        ("No national guidance listed", not model.best_practice),
+    )
+    missing = (*(one.item for one in model.missing_core_data), *(text for text, true in lacks if true))
+    known = tuple(dict.fromkeys(use.source for use in model.known))
+    return EvidenceLine(model.need, model.title, model.chapter, tuple(studies), known, missing)
 
 
 def _check_sources(shelf: Shelf, found: Findings, used: set[str]) -> None:

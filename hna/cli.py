@@ -217,34 +217,6 @@ def _range(text: str | None) -> tuple[float, float] | None:
 
 
 @app.command()
-def check(
-    workspace: Annotated[
-        Path | None, typer.Argument(metavar="[WORKSPACE]", help="Folder to check; the shipped shelf if none is given.")
-    ] = None,
-    fix_fingerprints: Annotated[
-        bool, typer.Option("--fix-fingerprints", help="Record the fingerprint of every table of the workspace.")
-    ] = False,
-) -> None:
-    """Read every source and model, and tell all faults at once. Exit 1 if there are any."""
-    from hna.checks import check_shelf, record_fingerprints
-    from hna.evidence.shelf import Shelf, shipped
-
-    if fix_fingerprints:
-        for name in record_fingerprints(workspace or shipped()):
-            typer.echo(f"Recorded: {name}")
-    found = check_shelf(Shelf(workspace))
-    for warning in found.warnings:
-        _error(f"warning: {warning}")
-    for fault in found.faults:
-        _error(str(fault))
-    typer.echo(
-        f"{found.sources} sources, {found.models} models: {len(found.faults) or 'no'} fault{'' if len(found.faults) == 1 else 's'}."
-    )
-    if found.faults:
-        raise typer.Exit(1)
-
-
-@app.command()
 def assess(
     area: Annotated[str, typer.Argument(metavar="[AREA]", help="Name or code of the area.")] = "Halton",
     framework: Annotated[

@@ -1,14 +1,20 @@
-"""Commands about the shelf: what is on it, how to add to it."""
+"""Commands about the shelf: what is on it, whether it holds, how to add to it."""
 
 from __future__ import annotations
 
 import json
+import shutil
+import textwrap
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hna.errors import Fault, ModelError
+
+if TYPE_CHECKING:
+    from hna.checks import EvidenceLine, StudyLine
 
 shelf = typer.Typer()
 
@@ -39,6 +45,83 @@ def _table(rows: list[dict[str, Any]], as_json: bool) -> None:
 
 def _short(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+@shelf.command()
+def check(
+    workspace: Annotated[
+        Path | None, typer.Argument(metavar="[WORKSPACE]", help="Folder to check; the shipped shelf if none is given.")
+    ] = None,
+    fix_fingerprints: Annotated[
+        bool, typer.Option("--fix-fingerprints", help="Record the fingerprint of every table of the workspace.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read every source and model, tell all faults at once, and print the evidence behind each need. Exit 1 at a fault."""
+    from dataclasses import asdict
+
+    from hna.checks import check_shelf, record_fingerprints
+    from hna.evidence.shelf import Shelf, shipped
+
+    if fix_fingerprints:
+        for name in record_fingerprints(workspace or shipped()):
+            typer.echo(f"Recorded: {name}", err=as_json)
+    found = check_shelf(Shelf(workspace))
+    for warning in found.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    for fault in found.faults:
+        typer.echo(str(fault), err=True)
+    if as_json:
+        held = {
+            "sources": found.sources, "models": found.models, "faults": list(map(str, found.faults)),
+            "warnings": found.warnings, "evidence": [asdict(line) for line in found.evidence],
+        }  # fmt: skip
+        typer.echo(json.dumps(held, indent=2, ensure_ascii=False))
+    else:
+        width = min(max(shutil.get_terminal_size((100, 24)).columns, 80), 120)
+        for text in _evidence(found.evidence, width):
+            typer.echo(text)
+        typer.echo(
+            f"{found.sources} sources, {found.models} models: {len(found.faults) or 'no'} fault{'' if len(found.faults) == 1 else 's'}."
+        )
+    if found.faults:
+        raise typer.Exit(1)
+
+
+def _evidence(lines: Sequence[EvidenceLine], width: int) -> Iterator[str]:
+    """The evidence table in a given width: under each need its sources, then who is known, then what is missing."""
+    if not lines:
+        return
+    heads = ("Need and its sources", "Fieldwork", "Years ago", "Risk of bias")
+    wide = (width - sum(map(len, heads[1:])) - 2 * len(heads[1:]), *map(len, heads[1:]))
+    yield _cells(heads, wide)
+    yield _cells(["-" * one for one in wide], wide)
+    for line in lines:
+        yield from textwrap.wrap(f"{line.need}: {line.title}", width, subsequent_indent="  ")
+        for study in line.studies:
+            for part in _study(study, wide[0]):
+                yield _cells(part, wide)
+        for head, held, none in (
+            ("known", line.known, "no count is paired"),
+            ("missing", line.missing, "nothing is recorded"),
+        ):
+            text = f"  {head}:".ljust(12) + ("; ".join(held) or none)
+            yield from textwrap.wrap(text, width, subsequent_indent=" " * 12, break_on_hyphens=False)
+        yield ""
+
+
+def _study(study: StudyLine, width: int) -> Iterator[tuple[str, str, str, str]]:
+    """A source with its fieldwork, age and risk of bias; a name that is too long goes on below."""
+    name = f"{study.id}{'' if study.part == 'rate' else ' (split by severity)'}"
+    first, *rest = textwrap.wrap(name, width, initial_indent="  ", subsequent_indent="    ")
+    years = "-".join(map(str, dict.fromkeys(study.fieldwork or ("not known",))))
+    yield first, years, "not known" if study.age is None else f"{study.age:.0f}".rjust(9), study.bias or "not appraised"
+    for text in rest:
+        yield text, "", "", ""
+
+
+def _cells(texts: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(text.ljust(wide) for text, wide in zip(texts, widths, strict=True)).rstrip()
 
 
 @shelf.command()

@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 
 from hna.answers.rows import COLUMNS
+from hna.checks import check_shelf
+from hna.evidence.shelf import Shelf
 from tests.cli.test_bad_input import call
 from tests.conftest import Workspace
 
@@ -169,6 +171,46 @@ def test_check_fails_with_one_and_tells_all(
     status, _, wrong = call(capsys, monkeypatch, "check", str(small.root), "--fix-fingerprints")
     assert status == 1
     assert "four" in wrong
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "100", "300"])
+def test_check_prints_the_evidence_behind_each_need(
+    columns: str, small: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    status, said, _ = call(capsys, monkeypatch, "check", str(small.root))
+    assert status == 0
+    lines = said.splitlines()
+    assert max(map(len, lines)) <= min(max(int(columns), 80), 120)
+    at = next(n for n, line in enumerate(lines) if line.startswith("sleeplessness: "))
+    assert lines[at + 1].split()[:2] == ["own-study", "2022"]
+    assert lines[at + 2] == "  known:    own-register"
+    assert "No national guidance listed" in lines[at + 3]
+    assert lines[-1] == "3 sources, 1 models: no faults."
+
+
+def test_check_as_json(small: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    status, said, _ = call(capsys, monkeypatch, "check", str(small.root), "--json")
+    assert status == 0
+    found = json.loads(said)
+    (line,) = found["evidence"]
+    assert (line["need"], line["known"], found["faults"]) == ("sleeplessness", ["own-register"], [])
+    assert line["studies"][0]["fieldwork"] == [2022, 2022]
+    model = small.root / "models/sleeplessness.yaml"
+    model.write_text(model.read_text() + "wrong: 1\n")
+    status, said, _ = call(capsys, monkeypatch, "check", str(small.root), "--json")
+    assert status == 1
+    assert "wrong" in json.loads(said)["faults"][0]
+
+
+def test_every_shipped_need_has_its_line_of_evidence(shipped_shelf: Shelf) -> None:
+    found = check_shelf(shipped_shelf, 2026)
+    assert found.faults == []
+    assert [line.need for line in found.evidence] == sorted(shipped_shelf.models())
+    assert all(line.studies and (line.known or line.missing) for line in found.evidence)
+    assert all(study.bias for line in found.evidence for study in line.studies)
+    (survey, _) = next(line for line in found.evidence if line.need == "dementia").studies
+    assert (survey.fieldwork, survey.age, survey.bias) == ((2008, 2011), 16.5, "moderate")
 
 
 def test_import_twice_gives_the_same_bytes(
