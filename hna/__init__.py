@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hna.errors import AlignmentError, AxisError, HnaError, ModelError, QuantityError, SourceError
-    from hna.face import gap, known, load_model, need, population, rates, report, run
+    from hna.face import any_need, gap, known, load_model, need, population, rates, report, run
 
 __all__ = [
     "AlignmentError",
@@ -19,6 +19,7 @@ __all__ = [
     "ModelError",
     "QuantityError",
     "SourceError",
+    "any_need",
     "gap",
     "known",
     "load_model",

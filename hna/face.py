@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hna.answers.answer import Answer, answer
+from hna.answers.any_need import any_need
 from hna.answers.gap import Gap, gap
 from hna.answers.need import NeedEstimate, need
 from hna.evidence.known import Known, read_known
@@ -20,7 +21,7 @@ from hna.publish.report import Report
 from hna.run import DEFAULT_SEED, SUBGROUPS, Request
 from hna.run import run as run_request
 
-__all__ = ["gap", "known", "load_model", "need", "population", "rates", "report", "run"]
+__all__ = ["any_need", "gap", "known", "load_model", "need", "population", "rates", "report", "run"]
 
 
 def _shelf(workspace: str | Path | None) -> Shelf:

@@ -48,6 +48,7 @@ CODES: dict[str, str] = {
     "R623": "The lists given cannot say how many people are on none of them.",
     "R624": "The count and the share known are not of the same people.",
     "R711": "The estimate and the count do not count the same people, so they are listed side by side and no gap is stated.",
+    "R761": "Needs are not added up across conditions, because one person may have several. Bounds are given instead.",
     "R721": "Nearly every draw of the estimate lies below the number known: the two pieces of evidence are in conflict.",
     "R851": "A trend is not tested on so few periods, or on periods that overlap.",
     "R862": "The average of the statistical neighbours is not calculated, because too many of them have no figure.",
