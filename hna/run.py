@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,12 +14,11 @@ from typing import Any
 from hna.answers.answer import Answer, answer
 from hna.answers.comparison import compare_areas
 from hna.answers.distributed import each_in_order
-from hna.answers.plan import Plan, check_codes, gap_years, people_for, plan
+from hna.answers.plan import Held, Plan, check_codes, gap_years, people_for, plan, populations_on
 from hna.errors import AxisError, Fault, HnaError, ModelError
 from hna.evidence.known import read_known
 from hna.evidence.population import Population
 from hna.evidence.shelf import Shelf
-from hna.evidence.source import PopulationSource
 from hna.measure.draws import DEFAULT_DRAWS, check_draws, check_level
 from hna.model.rates import make_rates
 from hna.model.spec import Model, read_model
@@ -142,13 +141,12 @@ def assess(
     check_request(request)
     shelf = Shelf(request.workspace)
     models = chosen_models(shelf, request.needs)
-    own = any(shelf.own(folder) for folder in shelf.folders(PopulationSource).values())
-    areas = request.areas or (() if own and request.population is None else DEFAULT_AREAS)
-    chosen = plan(shelf, areas, request.population, request.years)
+    models, notes = _countable(models, request, shelf)
+    plans = {group: _planned(group, request, shelf) for group in dict.fromkeys(model.group for model in models)}
     answers: list[Answer] = []
     people: dict[str, list[Population]] = {}
     faults: dict[str, Fault] = {}
-    attempt = partial(_attempt, request=request, chosen=chosen, shelf=shelf if client is None else None)
+    attempt = partial(_attempt, request=request, plans=plans, shelf=shelf if client is None else None)
     attempts = map(attempt, models) if client is None else each_in_order(client, attempt, models)
     for n, model in enumerate(models):
         if progress:
@@ -161,15 +159,57 @@ def assess(
             people[model.need] = found[1]
     if faults:
         raise ModelError(faults.values())
-    report = Report(tuple(answers), request.arguments(), chosen.notes)
+    notes += [note for chosen in plans.values() for note in chosen.notes]
+    report = Report(tuple(answers), request.arguments(), tuple(notes))
     return protect(report, request.disclosure, ledger, shelf=shelf, populations=people)
 
 
+def _countable(models: list[Model], request: Request, shelf: Shelf) -> tuple[list[Model], list[str]]:
+    """The models whose people are counted on the shelf; of shipped ones that nobody named, a note for the rest."""
+    kept: list[Model] = []
+    notes: list[str] = []
+    faults: list[Fault] = []
+    for model in models:
+        if not model.population or _counting(model.group, request, shelf):
+            kept.append(model)
+            continue
+        what = f"{model.title} is not assessed: it is a need among {model.group}, and no population on the shelf counts them here"
+        if model.need not in request.needs and not shelf.own(shelf.model_file(model.need)):
+            notes.append(what)
+            continue
+        remedy = f"Write data/population/<id>/ in a workspace, its source.yaml with group: {model.group}. {model.population.because}"
+        faults.append(Fault(what, remedy, file=f"models/{model.need}.yaml", field="population", code="R522"))
+    if faults:
+        raise ModelError(faults)
+    return kept, notes
+
+
+def _counting(group: str, request: Request, shelf: Shelf) -> list[Held]:
+    """Populations that count a group where it is asked for."""
+    return [
+        one
+        for one in populations_on(shelf, group=group)
+        if request.population in (None, one.record.id)
+        and (not request.areas or any(one.areas.has(area) for area in request.areas))
+    ]
+
+
+def _planned(group: str, request: Request, shelf: Shelf) -> Plan:
+    """The plan for needs of everybody, or of one group: its own areas where none are asked for."""
+    if group:
+        having = _counting(group, request, shelf)
+        here = [area for area in request.areas if any(one.areas.has(area) for one in having)]
+        return plan(shelf, here, request.population, request.years, group)
+    own = any(one.own for one in populations_on(shelf))
+    areas = request.areas or (() if own and request.population is None else DEFAULT_AREAS)
+    return plan(shelf, areas, request.population, request.years)
+
+
 def _attempt(
-    model: Model, request: Request, chosen: Plan, shelf: Shelf | None
+    model: Model, request: Request, plans: Mapping[str, Plan], shelf: Shelf | None
 ) -> tuple[Answer, list[Population]] | HnaError:
     try:
-        return _answer(model, shelf or Shelf(request.workspace), request, chosen)
+        return _answer(model, shelf or Shelf(request.workspace), request, plans[model.group])
     except HnaError as error:
         return error
 
@@ -192,7 +232,8 @@ def _answer(model: Model, shelf: Shelf, request: Request, chosen: Plan) -> tuple
     pairs, extended = gap_years(shelf, chosen, known, request.population)
     people = people_for(shelf, extended, rates)
     found = answer(rates, people, known, request.by, request.level, pairs, request.keep_draws)
-    if request.disclosure != NONE:  # comparisons hold counts unrounded, and are not protected yet
+    # Comparisons hold counts unrounded, and are not protected yet; no comparator of a group is on the shelf.
+    if request.disclosure != NONE or model.population:
         return found, people
     compared = compare_areas(found, people, pairs, shelf, request.level)
     cited = {source.id: source for source in (*found.citations, *compared.citations)}

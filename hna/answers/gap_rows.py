@@ -85,7 +85,10 @@ class GapRows:
             if people.point is not None
             else f"{people.printed[0]:,.0f} to {people.printed[1]:,.0f}"
         )
-        self.refusals.append(ledger.refusal(f"; side by side, not comparable: estimated {point:,.0f}, known {said}"))
+        if not ledger.apart:  # the model says so itself: nothing was asked for that is refused
+            self.refusals.append(
+                ledger.refusal(f"; side by side, not comparable: estimated {point:,.0f}, known {said}")
+            )
         cut = replace(whole, severity="")
         self.rows.append(row(self.rates, self.block, cut, "known", figure, self.level, sorted(set(codes))))
 

@@ -14,6 +14,7 @@ from hna.measure.estimate import Universe
 from hna.model.spec import KnownUse
 
 Verdict = Literal["equal", "bridged", "different"]
+APART = "what is counted"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class Ledger:
         return all(entry.verdict != "different" for entry in self.entries)
 
     @property
+    def apart(self) -> str:
+        """Why the model keeps the count apart; empty where it does not."""
+        return next((entry.how for entry in self.entries if entry.item == APART), "")
+
+    @property
     def differences(self) -> list[Entry]:
         """What differs and is not bridged."""
         return [entry for entry in self.entries if entry.verdict == "different"]
@@ -61,6 +67,7 @@ class Ledger:
 
 
 _REMEDIES = {
+    APART: "The model keeps this count apart: compare another, or take `apart` out and bridge what differs",
     "definition": "Bridge it in the model (known.bridges.definition, with its citation), or use a count of the same condition",
     "age range": "Use a count of the same ages, or give factors.ages (share of those counted who are of the need's ages) with its source",
     "sex": "Use a count of the same sexes",
@@ -100,6 +107,8 @@ def align(
         _date(source.reference_date, year),
         _unit(source.count_kind),
     ]
+    if use.apart:
+        entries.append(Entry(APART, universe.condition, source.condition, "different", use.apart))
     return Ledger("", source.id, area, tuple(entries))
 
 

@@ -43,7 +43,18 @@ class Block:
 
 
 def people_in_bands(rates: Rates, population: Population) -> Population:
-    """People summed into the rates' own sexes and bands."""
+    """People summed into the rates' own sexes and bands.
+
+    Raises
+    ------
+    AxisError
+        R522 if the population counts another group of people than the need is among.
+    """
+    ours, theirs = rates.model.group, population.source.group or ""
+    if ours != theirs:
+        what = f"{rates.model.need} is a need of {ours or 'everybody'}, and {population.source.id} counts {theirs or 'everybody'}"
+        remedy = f"Give a population with group: {ours}" if ours else "Give a population of everybody living there"
+        raise AxisError(Fault(what, remedy, field="population", code="R522"))
     if population.sexes == _sexes(rates) and population.ages == rates.ages:
         return population
     return population.on(_sexes(rates), rates.ages)

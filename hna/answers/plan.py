@@ -37,12 +37,14 @@ class Plan:
     counted : populations with their years and areas.
     explicit : whether the analyst chose the years.
     notes : areas that a population does not hold, in words.
+    group : whom the populations count; blank for everybody.
     """
 
     areas: tuple[Area, ...]
     counted: tuple[tuple[Held, tuple[int, ...], tuple[Area, ...]], ...]
     explicit: bool
     notes: tuple[str, ...] = ()
+    group: str = ""
 
     @property
     def years(self) -> tuple[int, ...]:
@@ -50,13 +52,15 @@ class Plan:
         return tuple(sorted({year for _, years, _ in self.counted for year in years}))
 
 
-def populations_on(shelf: Shelf, name: str | None = None) -> list[Held]:
-    """Every population on the shelf, or the one named."""
+def populations_on(shelf: Shelf, name: str | None = None, group: str = "") -> list[Held]:
+    """Every population on the shelf that counts a group (blank: everybody), or the one named."""
     folders = shelf.folders(PopulationSource)
     names = [name] if name is not None else list(folders)
     held = []
     for known in names:
         record = shelf.record(PopulationSource, known)
+        if name is None and (record.group or "") != group:
+            continue
         areas, years = areas_and_years(shelf, known)
         held.append(Held(record, areas, years, shelf.own(folders[known])))
     return held
@@ -68,7 +72,13 @@ def counting(held: Sequence[Held], area: Area) -> list[Held]:
     return [one for one in having if one.own] or having
 
 
-def plan(shelf: Shelf, areas: Sequence[str], population: str | None = None, years: Sequence[int] | None = None) -> Plan:
+def plan(
+    shelf: Shelf,
+    areas: Sequence[str],
+    population: str | None = None,
+    years: Sequence[int] | None = None,
+    group: str = "",
+) -> Plan:
     """Which population serves which years.
 
     Parameters
@@ -77,17 +87,18 @@ def plan(shelf: Shelf, areas: Sequence[str], population: str | None = None, year
     areas : names or codes; empty for every area of the analyst's own populations.
     population : the only one to use; None to choose.
     years : the years asked for; None for the latest estimate and, from projections, every fifth year after it.
+    group : whom the populations count; blank for everybody.
 
     Raises
     ------
     AxisError
         An unknown area, or a year that no population holds.
     """
-    held = populations_on(shelf, population)
+    held = populations_on(shelf, population, group)
     own = [one for one in held if one.own] or held
     wanted = _find(held, areas) if areas else Gazetteer(area for one in own for area in one.areas.areas).areas
     if years is not None:
-        return _asked_for(held, wanted, sorted(set(years)))
+        return replace(_asked_for(held, wanted, sorted(set(years))), group=group)
     counted: dict[str, tuple[Held, tuple[int, ...], list[Area]]] = {}
     notes = []
     for area in wanted:
@@ -114,8 +125,9 @@ def plan(shelf: Shelf, areas: Sequence[str], population: str | None = None, year
         ):
             notes.append(f"{area} is in no projection on the shelf, so it is assessed without one")
     return Plan(
-        tuple(wanted), tuple((one, shown, tuple(some)) for one, shown, some in counted.values()), False, tuple(notes)
-    )
+        tuple(wanted), tuple((one, shown, tuple(some)) for one, shown, some in counted.values()), False, tuple(notes),
+        group,
+    )  # fmt: skip
 
 
 def _find(held: Sequence[Held], texts: Sequence[str]) -> list[Area]:
@@ -172,7 +184,7 @@ def gap_years(
     counted = {(one.record.id, years, areas): one for one, years, areas in plan_.counted}
     extra: dict[tuple[str, int], tuple[Held, list[Area]]] = {}
     free = not plan_.explicit and population is None
-    held = populations_on(shelf) if free else []
+    held = populations_on(shelf, group=plan_.group) if free else []
     for counts in known:
         for area in plan_.areas:
             years = counts.take(counts.area_code == area.code).years
@@ -206,15 +218,15 @@ def people_for(shelf: Shelf, plan_: Plan, rates: Rates) -> list[Population]:
     for one, years, areas in plan_.counted:
         population = read_population(shelf, one.record.id, [area.code for area in areas], years)
         if population.sexes == ("persons",) and rates.sexes != ("persons",):
-            population = _split(shelf, population)
+            population = _split(shelf, population, plan_.group)
         found.append(population)
     return found
 
 
-def _split(shelf: Shelf, persons: Population) -> Population:
+def _split(shelf: Shelf, persons: Population, group: str) -> Population:
     having = [
         one
-        for one in populations_on(shelf)
+        for one in populations_on(shelf, group=group)
         if one.record.basis != "projection" and all(area.code in one.areas for area in persons.areas)
     ]
     for one in sorted(having, key=lambda one: abs(one.years[-1] - persons.years[0])):

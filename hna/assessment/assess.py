@@ -190,7 +190,9 @@ def _models(shelf: Shelf, framework: Framework, needs: Sequence[str]) -> tuple[d
     own = [name for name, file in files.items() if shelf.own(file)]
     for name in dict.fromkeys(needs) or own or files:
         try:
-            models[name] = read_model(shelf.model_file(name))
+            model = read_model(shelf.model_file(name))
+            if not model.population or name in needs:  # a group's need is no need of everybody in the area
+                models[name] = model
         except HnaError as error:
             faults.extend(error.faults)
     if faults:

@@ -132,7 +132,8 @@ def missing_of(
     for ledger in refused:
         differs = ", ".join(entry.item for entry in ledger.differences)
         yield "known-count", MissingRecord(
-            "A count of the same people as the estimate", chapter, f"{ledger.known} differs from it in {differs}.",
+            "A count of the same people as the estimate", chapter,
+            f"{ledger.known} is no such count: {ledger.apart}" if ledger.apart else f"{ledger.known} differs from it in {differs}.",
             "No gap is stated.", model.need,
         )  # fmt: skip
     here = {ledger.known for ledger in found.ledgers if ledger.area.code == area.code}

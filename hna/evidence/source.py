@@ -265,6 +265,8 @@ class PopulationSource(_Source):
     """Who is counted."""
     basis: Literal["estimate", "projection", "census"]
     """How the count came about."""
+    group: Annotated[str, Field(min_length=3)] | None = None
+    """Whom it counts, where not everybody there: those in a setting or with an experience, such as people in prison."""
 
 
 class KnownSource(_Source):

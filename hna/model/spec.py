@@ -128,6 +128,17 @@ class Denominator(Record):
     """Why one resident counted stands for one person, and where that fails."""
 
 
+class Group(Record):
+    """People among whom the need is, where they are not everybody living in an area."""
+
+    kind: Literal["setting", "social", "condition"]
+    """What makes them a group: where they live, what they live through, or a condition that they have."""
+    group: Annotated[str, Field(min_length=3)]
+    """Its name, as `group` of a population's record has it, such as people in prison."""
+    because: str
+    """Who counts them, and what a count must hold."""
+
+
 class Factors(Record):
     """What turns a published count into people with the need, living here, on the day: each a range or a number."""
 
@@ -174,6 +185,14 @@ class KnownUse(Record):
     """Measurement model of the count; null: every factor is 1, and the report says so."""
     bridges: dict[Literal["definition", "population base", "time basis", "severity"], Bridge] = {}
     """Differences in the alignment ledger that are bridged, each with its citation."""
+    apart: Annotated[str, Field(min_length=20)] | None = None
+    """Why no gap is formed: the count is listed beside the estimate, and nothing is worked out from the two."""
+
+    @model_validator(mode="after")
+    def _compared_or_apart(self) -> KnownUse:
+        if self.apart and (self.factors is not None or self.bridges):
+            raise ValueError("a count kept apart is not compared, so it has neither factors nor bridges")
+        return self
 
 
 class Overlap(Record):
@@ -269,6 +288,8 @@ class Model(Record):
     """Who can have the need."""
     prevalence: Prevalence
     """How the rate is made."""
+    population: Group | None = None
+    """Among whom, where not everybody; the need is assessed where the shelf holds a population of that group."""
     denominator: Denominator | None = None
     """Whom the counted residents stand for, where not themselves."""
     local: list[LocalAdjustment] = []
@@ -295,6 +316,11 @@ class Model(Record):
             if used.ages is not None:
                 AgeBand.parse(used.ages)
         return self
+
+    @property
+    def group(self) -> str:
+        """Whom the need is among; blank for everybody."""
+        return self.population.group if self.population else ""
 
     @property
     def band(self) -> AgeBand:

@@ -261,12 +261,14 @@ class Protector:
         prints = [one for one in self.prints if not one.aligned]
         taken: dict[Place, int] = {}
         told = []
-        for ledger, one, fault in zip(ledgers, prints, self.found.refusals, strict=True):
+        faults = iter(self.found.refusals)
+        for ledger, one in zip(ledgers, prints, strict=True):
+            fault = None if ledger.apart else next(faults)
             place = (ledger.area.code, year_of(ledger))
             n = taken.get(place, 0)
             taken[place] = n + 1
             if one.rule is None:
-                told.append(fault)
+                told += [fault] if fault else []
                 continue
             release = self.releases[one.cell]
             counts = one.known(release)
@@ -275,6 +277,8 @@ class Protector:
             row = self.beside[place][n]
             row |= {"estimate": figure.estimate, "lower": figure.lower, "upper": figure.upper}
             row["flags"] = _codes(row["flags"], {HIDDEN if release.hidden else ROUNDED} | self.more)
+            if fault is None:
+                continue
             need = self.at[place, ("", self.found.model.sex, "all"), "need"]["estimate"]
             known = "hidden" if figure.estimate is None else f"{figure.estimate:,.0f}"
             told.append(ledger.refusal(f"; side by side, not comparable: estimated {need:,.0f}, known {known}"))
