@@ -26,7 +26,7 @@ from hna.model.rates import Rates
 Row = dict[str, object]
 YEARS, DRAWS = 26, 1_000
 HEAVY = {
-    "scipy.stats", "statsmodels", "pymc", "arviz", "distributed", "dask", "matplotlib", "altair", "xlsxwriter", "gptables"
+    "scipy.stats", "statsmodels", "pymc", "arviz", "distributed", "dask", "matplotlib", "altair", "xlsxwriter", "docx", "typst"
 }  # fmt: skip
 
 

@@ -67,8 +67,9 @@ class Answer:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """Every diagnostic code raised."""
-        return tuple(sorted({code for flags in self.figures["flags"] for code in str(flags).split()}))
+        """Every diagnostic code raised, by figures and by comparisons."""
+        tables = [table for table in (self.figures, self.comparisons) if "flags" in table]
+        return tuple(sorted({code for table in tables for flags in table["flags"] for code in str(flags).split()}))
 
 
 def answer(

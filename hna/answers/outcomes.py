@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -33,9 +33,11 @@ def outcomes(table: pd.DataFrame) -> pd.DataFrame:
     if held.empty:
         return pd.DataFrame(columns=list(COLUMNS))
     latest = held[held["year"] == held.groupby(_KEY, dropna=False)["year"].transform("max")]
-    rows = [
-        _row(dict(zip(_KEY, key, strict=True)), some) for key, some in latest.groupby(_KEY, dropna=False, sort=False)
-    ]
+    groups: dict[tuple[object, ...], list[dict[str, Any]]] = {}
+    for record in latest.to_dict("records"):
+        row = {str(name): value for name, value in record.items()}
+        groups.setdefault(tuple(None if pd.isna(row[name]) else row[name] for name in _KEY), []).append(row)
+    rows = [_row(dict(zip(_KEY, key, strict=True)), some) for key, some in groups.items()]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -54,14 +56,14 @@ _QUANTITIES = {
 }
 
 
-def _row(key: Mapping[str, Any], some: pd.DataFrame) -> dict[str, object]:
-    first = some.iloc[0]
-    beside = {str(row["comparator"]): row for _, row in some.iterrows()}
+def _row(key: Mapping[str, Any], some: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    first = some[0]
+    beside = {str(row["comparator"]): row for row in some}
     tested = [kind for kind in _KINDS if kind in beside and str(beside[kind]["verdict"]) not in _UNTESTED]
     benchmark = beside[tested[0]] if tested else None
     unit = str(first["unit"])
     sentences = list(dict.fromkeys(f"{beside[kind]['sentence']}." for kind in _KINDS if kind in beside))
-    flags = sorted({code for text in some["flags"].dropna() for code in str(text).split()})
+    flags = sorted({code for row in some if not pd.isna(row["flags"]) for code in str(row["flags"]).split()})
     return {
         "indicator": _named(key), "area_code": key["area_code"], "area_name": key["area_name"], "period": first["period"],
         "value": printed(first["value"], unit), "interval": _interval(first, unit), "n": _count(first["n"]),

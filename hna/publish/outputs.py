@@ -18,10 +18,11 @@ import xarray as xr
 
 from hna.answers.outcomes import outcomes
 from hna.errors import Fault, HnaError
-from hna.publish.page import render
+from hna.publish.compose import make_content
+from hna.publish.page import render_content
 from hna.publish.report import Report
 from hna.publish.tables import comparisons, write_comparisons, write_figures, write_table
-from hna.publish.workbook import write_workbook
+from hna.publish.workbook import write_content
 
 LIBRARIES = ("numpy", "pandas", "scipy", "xarray")
 _STAGE = ".hna-writing-"
@@ -63,9 +64,10 @@ def write_outputs(report: Report, out: Path) -> list[Path]:
     """
     if report.refusals and _is_good(out / "run.json"):
         return []
+    content = make_content(report)
     writers: dict[str, Callable[[Path], None]] = {
-        "report.html": lambda path: _text(path, render(report)),
-        "report.xlsx": lambda path: write_workbook(report, path),
+        "report.html": lambda path: _text(path, render_content(content)),
+        "report.xlsx": lambda path: write_content(content, path),
         "gap.csv": lambda path: write_figures(report, path),
         "comparisons.csv": lambda path: write_comparisons(report, path),
         "outcomes.csv": lambda path: write_table(outcomes(comparisons(report)), path),

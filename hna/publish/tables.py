@@ -13,7 +13,6 @@ from hna.answers.rows import COLUMNS
 from hna.publish.report import Report
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_NUMBERS = ("estimate", "lower", "upper", "level", "probability")
 
 
 def shown(text: str) -> str:
@@ -26,7 +25,9 @@ def shown(text: str) -> str:
 
 def inert(text: str) -> str:
     """Text that no spreadsheet takes for a formula, and no page for a direction or a line of its own."""
-    plain = "".join(sign for sign in text if sign.isprintable() and sign not in _BIDIRECTIONAL)
+    plain = text
+    if not (text.isascii() and text.isprintable()):
+        plain = "".join(sign for sign in text if sign.isprintable() and sign not in _BIDIRECTIONAL)
     return f"'{plain}" if plain.startswith(_FORMULA) else plain
 
 
@@ -51,32 +52,28 @@ def write_comparisons(report: Report, path: Path) -> None:
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write any table as CSV: an empty cell where there is no number, and no formula."""
-    arrays: dict[str, pa.Array] = {}
-    for name in map(str, table.columns):
-        held = table[name].dropna()
-        if len(held) and all(isinstance(value, int) for value in held):
-            arrays[name] = pa.array(table[name].astype("Int64"))
-        elif len(held) and all(isinstance(value, int | float) for value in held):
-            arrays[name] = pa.array(pd.to_numeric(table[name]).to_numpy(float), from_pandas=True)
-        else:
-            texts = ["" if pd.isna(value) else inert(str(value)) for value in table[name]]
-            arrays[name] = pa.array([text or None for text in texts], pa.string())
+    arrays = {str(name): _column(table[name]) for name in table.columns}
     with path.open("wb") as stream:
-        stream.write((",".join(map(str, table.columns)) + "\n").encode())
+        stream.write((",".join(arrays) + "\n").encode())
         pa_csv.write_csv(pa.table(arrays), stream, pa_csv.WriteOptions(include_header=False, quoting_style="needed"))
+
+
+def _column(values: pd.Series) -> pa.Array:
+    """A column as it is written: whole numbers, numbers, or text that is safe to open."""
+    held = values.tolist()
+    kinds = {type(value) for value in held if not _absent(value)}
+    if kinds and all(issubclass(kind, int) for kind in kinds):
+        return pa.array([None if _absent(value) else value for value in held], pa.int64())
+    if kinds and all(issubclass(kind, int | float) for kind in kinds):
+        return pa.array([None if _absent(value) else float(value) for value in held], pa.float64())
+    said = {value: inert(str(value)) or None for value in dict.fromkeys(held) if not _absent(value)}
+    return pa.array([said.get(value) for value in held], pa.string())
+
+
+def _absent(value: object) -> bool:
+    return value is None or value is pd.NA or value != value
 
 
 def write_figures(report: Report, path: Path) -> None:
     """Write gap.csv: UTF-8, one row a figure, numbers unrounded, an empty cell where there is no number."""
-    table = figures(report)
-    arrays: dict[str, pa.Array] = {}
-    for name in COLUMNS:
-        if name in _NUMBERS:
-            arrays[name] = pa.array(pd.to_numeric(table[name]).to_numpy(float), from_pandas=True)
-        elif name == "year":
-            arrays[name] = pa.array(table[name].to_numpy(int))
-        else:
-            arrays[name] = pa.array([inert(str(text)) or None for text in table[name]], pa.string())
-    with path.open("wb") as stream:
-        stream.write((",".join(COLUMNS) + "\n").encode())
-        pa_csv.write_csv(pa.table(arrays), stream, pa_csv.WriteOptions(include_header=False, quoting_style="needed"))
+    write_table(figures(report), path)

@@ -4,137 +4,199 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import warnings
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import gptables
-import pandas as pd
+import xlsxwriter
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
 
 from hna.publish.codes import CODES, in_words
-from hna.publish.compose import make_content
-from hna.publish.content import Cell, Content, Sheet, Table
-from hna.publish.report import Report
+from hna.publish.content import Cell, Column, Content, Sheet, Table
 from hna.publish.tables import inert
 
 # The moment in the file's properties is fixed, so that the same report gives the same bytes.
 _CREATED = dt.datetime(2000, 1, 1, tzinfo=dt.UTC).replace(tzinfo=None)
 _LONGEST_CELL = 32_000
 _LONGEST_TAB = 31
-_OPTIONS = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-_WIDEST, _WRAPPED = 60, 9
-
-
-def write_workbook(report: Report, path: Path) -> None:
-    """Write report.xlsx."""
-    write_content(make_content(report), path)
+_WIDEST, _NARROWEST = 60, 12
+_FONT = {"font_name": "Arial", "font_size": 12}
+_MARKS = "Marks in square brackets and codes are explained on the Notes worksheet."
 
 
 def write_content(content: Content, path: Path) -> None:
     """Write a workbook from content already made."""
-    names = tabs([sheet.name for sheet in content.sheets])
-    sheets = {name: _sheet(content, sheet) for name, sheet in zip(names, content.sheets, strict=True)}
-    with warnings.catch_warnings():
-        # gptables asks pandas to replace in place, which pandas 3 warns of.
-        warnings.simplefilter("ignore")
-        book = gptables.produce_workbook(
-            str(path), sheets=sheets, cover=_cover(content), notes_table=_notes(content), auto_width=False,
-            contentsheet_options={"instructions": "This worksheet contains one table: the other worksheets and what is on them."},
-            notesheet_options={"instructions": "This worksheet contains one table: marks and codes used on the other worksheets."},
-            workbook_options=_OPTIONS,
-        )  # fmt: skip
-        _finish(book, content, dict(zip(names, content.sheets, strict=True)))
-        book.close()
+    book = xlsxwriter.Workbook(str(path))
+    _Book(book, content).write()
+    book.close()
 
 
 def tabs(names: list[str]) -> list[str]:
-    """Names for tabs: at most 31 characters, none of the signs that a spreadsheet refuses, each once."""
+    """Names for tabs: at most 31 characters, none of the signs that a spreadsheet refuses, no space, each once."""
     found: list[str] = []
     for name in names:
-        short = re.sub(r"[\[\]:*?/\\']", " ", inert(name)).strip()[:_LONGEST_TAB] or "Sheet"
+        short = re.sub(r"[\[\]:*?/\\'\s]+", "_", inert(name)).strip("_")[:_LONGEST_TAB] or "Sheet"
         n, unique = 1, short
         while unique.casefold() in {held.casefold() for held in found}:
             n += 1
-            unique = f"{short[: _LONGEST_TAB - len(str(n)) - 1]} {n}"
+            unique = f"{short[: _LONGEST_TAB - len(str(n)) - 1]}_{n}"
         found.append(unique)
     return found
 
 
 def safe(text: str) -> str:
-    """Text that neither a spreadsheet nor gptables takes for anything else: no formula, no link, no note, never blank."""
-    line = inert(text).replace("$$", "$ $").replace("](", "] (")
+    """Text that no spreadsheet takes for anything else: no formula, no sign that turns its direction, never blank."""
+    line = inert(text)
     if len(line) > _LONGEST_CELL:
         line = line[:_LONGEST_CELL] + "…"
-    return line if re.search(r"[a-zA-Z0-9]", line) else f"text: {line}" if line else "[x]"
+    return line.strip() or "[x]"
 
 
-def _stored(cell: Cell) -> float | int | str:
-    if cell.value is None:
-        return safe(cell.text)
-    return int(cell.value) if float(cell.value).is_integer() else cell.value
+def heading(column: Column) -> str:
+    """What stands over a column: its name, and its unit where it has one."""
+    return safe(f"{column.name} ({column.unit})" if column.unit else column.name)
 
 
-def _frame(table: Table) -> pd.DataFrame:
-    names = [f"{column.name} ({column.unit})" if column.unit else column.name for column in table.columns]
-    rows = [[_stored(cell) for cell in row] for row in table.rows]
-    return pd.DataFrame(rows, columns=[safe(name) for name in names], dtype=object)
+@dataclass
+class _Book:
+    """A workbook as it is written."""
+
+    book: xlsxwriter.Workbook
+    content: Content
+    safe: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        make = self.book.add_format
+        self.title = make(_FONT | {"bold": True, "font_size": 16})
+        self.subtitle = make(_FONT | {"bold": True, "font_size": 14})
+        self.plain = make(_FONT)
+        self.text = make(_FONT | {"text_wrap": True, "valign": "top"})
+        self.link = make(_FONT | {"underline": True, "font_color": "#0B4F8A", "valign": "top"})
+        edge = {"bold": True, "text_wrap": True, "valign": "top", "bottom": 1}
+        self.head = make(_FONT | edge)
+        self.numeric_head = make(_FONT | edge | {"align": "right"})
+        right = _FONT | {"align": "right", "valign": "top"}
+        self.numbers = {
+            "people": make(right | {"num_format": "#,##0"}), "proportion": make(right | {"num_format": "0.0000"}),
+            "probability": make(right | {"num_format": "0.0000"}), "": make(right),
+        }  # fmt: skip
+
+    def write(self) -> None:
+        """Every sheet, and the file's properties."""
+        content = self.content
+        names = tabs([sheet.name for sheet in content.sheets])
+        self._cover()
+        listed = [("Notes", "Marks and codes used in this workbook")]
+        listed += [(name, sheet.table.title) for name, sheet in zip(names, content.sheets, strict=True)]
+        self._contents(listed)
+        notes = Table("notes", "Notes", (Column("Mark or code"), Column("Meaning")), self._notes())
+        lines = ["This worksheet contains one table: marks and codes used on the other worksheets."]
+        self._table(self.book.add_worksheet("Notes"), notes, lines, [28, 110])
+        for name, sheet in zip(names, content.sheets, strict=True):
+            self._table(self.book.add_worksheet(name), sheet.table, self._lines(sheet))
+        self.book.set_properties({
+            "title": self._said(content.title), "subject": "Health needs assessment", "author": "hna", "company": "",
+            "comments": self._said(content.banner or content.subtitle), "created": _CREATED,
+        })  # fmt: skip
+        self.book.set_custom_property("Language", "en-GB", "text")
+        for sheet in self.book.worksheets():
+            sheet.set_landscape()
+            sheet.set_paper(9)
+            sheet.fit_to_pages(1, 0)
+            if content.banner:
+                sheet.set_header(f"&C{content.banner}")
+
+    def _said(self, text: str) -> str:
+        found = self.safe.get(text)
+        if found is None:
+            found = self.safe[text] = safe(text)
+        return found
+
+    def _cover(self) -> None:
+        sheet = self.book.add_worksheet("Cover")
+        content = self.content
+        sheet.set_column(0, 0, 100)
+        banner = [content.banner] if content.banner else []
+        lines = [(content.title, self.title), ("Introductory information", self.subtitle)]
+        lines += [(text, self.text) for text in (*banner, content.subtitle)]
+        lines += [("About these data", self.subtitle), *((text, self.text) for text in content.about)]
+        for row, (text, form) in enumerate(lines):
+            sheet.write_string(row, 0, self._said(text), form)
+
+    def _contents(self, listed: list[tuple[str, str]]) -> None:
+        sheet = self.book.add_worksheet("Contents")
+        columns = (Column("Worksheet"), Column("What is on it"))
+        table = Table("contents", "Contents", columns, tuple((Cell(name), Cell(title)) for name, title in listed))
+        lines = ["This worksheet contains one table: the other worksheets and what is on them."]
+        first = self._table(sheet, table, lines, [28, 110])
+        for row, (name, _) in enumerate(listed, start=first):
+            sheet.write_url(row, 0, f"internal:'{name}'!A1", self.link, name)
+
+    def _notes(self) -> tuple[tuple[Cell, ...], ...]:
+        flags = next((sheet.table for sheet in self.content.sheets if sheet.table.id == "flags"), None)
+        codes = sorted({row[0].text for row in flags.rows} if flags else CODES)
+        rows = [*self.content.shorthand, *((code, in_words(code)) for code in codes)]
+        return tuple((Cell(mark), Cell(text)) for mark, text in rows)
+
+    def _lines(self, sheet: Sheet) -> list[str]:
+        """What stands between a sheet's title and its table."""
+        used = {cell.text for row in sheet.table.rows for cell in row if cell.value is None}
+        legend = [f"{mark} = {meaning}" for mark, meaning in self.content.shorthand if mark in used]
+        banner = [self.content.banner] if self.content.banner else []
+        about = [f"Scope: {sheet.scope}"] if sheet.scope else []
+        return [
+            *banner, self.content.title, f"This worksheet contains one table. {_MARKS}", *legend, *about,
+            f"Source: {sheet.source}",
+        ]  # fmt: skip
+
+    def _table(self, sheet: Worksheet, table: Table, lines: list[str], widths: list[int] | None = None) -> int:
+        """Title, lines and one marked-up table; returns the first row of the table's body."""
+        sheet.hide_gridlines(2)
+        sheet.write_string(0, 0, self._said(table.title), self.title)
+        for row, line in enumerate(lines, start=1):
+            sheet.write_string(row, 0, self._said(line), self.plain)
+        top = len(lines) + 1
+        heads = unique([heading(column) for column in table.columns])
+        sheet.add_table(top, 0, top + max(len(table.rows), 1), len(heads) - 1, {
+            "name": _named(table), "autofilter": False, "style": None,
+            "columns": [
+                {"header": head, "header_format": self.numeric_head if column.numeric else self.head}
+                for head, column in zip(heads, table.columns, strict=True)
+            ],
+        })  # fmt: skip
+        for n, column in enumerate(table.columns):
+            longest = self._column(sheet, n, column, [row[n] for row in table.rows], top + 1)
+            wide = min(max(longest, len(heads[n]) // 2, _NARROWEST) + 3, _WIDEST)
+            sheet.set_column(n, n, widths[n] if widths else wide)
+        return top + 1
+
+    def _column(self, sheet: Worksheet, n: int, column: Column, cells: list[Cell], top: int) -> int:
+        """The cells of a column; returns the length of the longest."""
+        number, text, said = self.numbers.get(column.unit, self.numbers[""]), self.text, self._said
+        form: Format = self.numbers[""] if column.numeric else text
+        longest = 0
+        for row, cell in enumerate(cells, start=top):
+            if cell.value is None:
+                words = said(cell.text)
+                longest = max(longest, len(words))
+                sheet.write_string(row, n, words, form)
+            else:
+                longest = max(longest, len(cell.text))
+                sheet.write_number(row, n, cell.value, number)
+        return longest
 
 
-def _sheet(content: Content, sheet: Sheet) -> gptables.GPTable:
-    wide = [n for n, column in enumerate(sheet.table.columns) if column.numeric]
-    people = [n for n in wide if sheet.table.columns[n].unit == "people"]
-    shares = [n for n in wide if sheet.table.columns[n].unit in ("proportion", "probability")]
-    formats = [
-        {"column": {"columns": columns, "format": {"num_format": form}}}
-        for columns, form in ((people, "#,##0"), (shares, "0.0000"))
-        if columns
-    ]
-    used = {cell.text for row in sheet.table.rows for cell in row if cell.value is None}
-    legend = [f"{mark} = {meaning}" for mark, meaning in content.shorthand if mark in used]
-    banner = [content.banner] if content.banner else []
-    return gptables.GPTable(
-        _frame(sheet.table), f"table_{sheet.table.id.replace('-', '_')}", safe(sheet.table.title),
-        scope=f"Scope: {safe(sheet.scope)}", source=f"Source: {safe(sheet.source)}",
-        subtitles=[*banner, safe(content.title)], legend=legend, index_columns={2: 0}, additional_formatting=formats,
-        instructions="This worksheet contains one table. Marks in square brackets and codes are explained on the Notes worksheet.",
-    )  # fmt: skip
+def _named(table: Table) -> str:
+    return "table_" + re.sub(r"\W", "_", table.id)
 
 
-def _cover(content: Content) -> gptables.Cover:
-    banner = [content.banner] if content.banner else []
-    return gptables.Cover(
-        title=safe(content.title),
-        intro=[*banner, safe(content.subtitle)],
-        about=[safe(text) for text in content.about],
-        width=100,
-    )
-
-
-def _notes(content: Content) -> pd.DataFrame:
-    rows = [(mark, meaning) for mark, meaning in content.shorthand]
-    flags = next((sheet.table for sheet in content.sheets if sheet.table.id == "flags"), None)
-    codes = sorted({row[0].text for row in flags.rows} if flags else CODES)
-    rows += [(code, in_words(code)) for code in codes]
-    return pd.DataFrame([(safe(mark), safe(text)) for mark, text in rows], columns=["Mark or code", "Meaning"])
-
-
-def _finish(book: gptables.GPWorkbook, content: Content, sheets: dict[str, Sheet]) -> None:
-    """Properties, widths, wrapped text, frozen headings and the banner on every printed page."""
-    book.set_properties({
-        "title": safe(content.title), "subject": "Health needs assessment", "author": "hna", "company": "",
-        "comments": safe(content.banner or content.subtitle), "created": _CREATED,
-    })  # fmt: skip
-    for sheet in book.worksheets():
-        sheet.set_landscape()
-        sheet.set_paper(9)
-        sheet.fit_to_pages(1, 0)
-        if content.banner:
-            sheet.set_header(f"&C{content.banner}")
-        held = sheets.get(sheet.get_name())
-        if held is None:
-            sheet.set_column(0, 0, 100 if sheet.get_name() == "Cover" else 28)
-            if sheet.get_name() != "Cover":
-                sheet.set_column(1, 1, 110)
-            continue
-        for n, column in enumerate(held.table.columns):
-            longest = max((len(row[n].text) for row in held.table.rows), default=0)
-            sheet.set_column(n, n, min(max(longest, len(column.name) // 2, _WRAPPED) + 3, _WIDEST))
+def unique(heads: list[str]) -> list[str]:
+    """Headings of a table, each once: a spreadsheet takes no two alike."""
+    found: list[str] = []
+    for head in heads:
+        n, name = 1, head
+        while name.casefold() in {held.casefold() for held in found}:
+            n += 1
+            name = f"{head} {n}"
+        found.append(name)
+    return found

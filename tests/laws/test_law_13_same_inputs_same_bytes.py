@@ -87,7 +87,7 @@ def test_a_refused_gap_does_not_replace_a_good_report(small, good):
 
 
 @pytest.mark.parametrize("fault", [KeyboardInterrupt, OSError("disk is full"), MemoryError])
-@pytest.mark.parametrize("writer", ["render", "write_workbook", "write_figures"])
+@pytest.mark.parametrize("writer", ["render_content", "write_content", "write_figures"])
 def test_a_run_cut_short_while_writing_leaves_the_last_good_output(small, good, monkeypatch, fault, writer):
     before = _files(good)
 

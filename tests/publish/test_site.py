@@ -113,8 +113,8 @@ def test_the_workbook_holds_it_all(folder: Path, held: Assessment) -> None:
     book = openpyxl.load_workbook(folder / "assessment.xlsx", read_only=True)
     names = set(book.sheetnames)
     book.close()
-    assert {"Priorities", "Rank chances", "Scores", "Criteria", "Audit trail", "Outcomes", "Triangulation", "Findings", "Chapters",
-            "Missing core data", "Reviews", "Summary", "Gap", "Sources"} <= names  # fmt: skip
+    assert {"Priorities", "Rank_chances", "Scores", "Criteria", "Audit_trail", "Outcomes", "Triangulation", "Findings", "Chapters",
+            "Missing_core_data", "Reviews", "Summary", "Gap", "Sources"} <= names  # fmt: skip
 
 
 def test_the_record_traces_every_verdict(folder: Path, held: Assessment) -> None:
