@@ -68,6 +68,7 @@ class Terms:
     ----------
     coefficients : shape (power, severity, cell, draw); one power where areas have no error of their own. Empty if no
         expansion is short enough.
+    singles : the powers after them, in single precision.
     expansion : what the powers are of; None for none.
     odds : shape (layer, cell, draw), before an area's own error; None where areas have none.
     shares : shape (stratum, cell, draw), of the first layer.
@@ -75,10 +76,16 @@ class Terms:
     """
 
     coefficients: Array
+    singles: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, dtype=np.float32))
     expansion: Expansion | None = None
     odds: Array | None = None
     shares: Array | None = None
     shared: dict[int, Shared] = field(default_factory=dict)
+
+    @property
+    def products(self) -> int:
+        """Matrix products that a block needs."""
+        return len(self.coefficients) + len(self.singles)
 
     def moved(self, severity: int, at: NDArray[np.intp] | slice, h: Array) -> Array:
         """Rates of some draws with an area's own error, shape (cell, draw), without any expansion."""
@@ -108,18 +115,19 @@ class Errors:
         self.beyond = [
             None if h is None else np.nonzero(np.abs(h) > limit) for h, limit in zip(own, reach, strict=True)
         ]
-        self._placed: dict[int, tuple[Expansion, Array, Array | None]] = {}
+        self._placed: dict[int, tuple[Expansion, Array, NDArray[np.float32], Array | None]] = {}
 
-    def placed(self, group: int, found: Expansion) -> tuple[Array, Array | None]:
-        """The variable and weight of an expansion; the same in most years."""
+    def placed(self, group: int, found: Expansion) -> tuple[Array, NDArray[np.float32], Array | None]:
+        """The variable of an expansion, twice, and its weight; the same in most years."""
         held = self._placed.get(group)
         own = self.own[group]
         if own is None:
             raise ValueError("these areas have no errors of their own")
         if held is None or held[0] is not found:
-            held = (found, *found.place(own))
+            variable, weight = found.place(own)
+            held = (found, variable, variable.astype(np.float32), weight)
             self._placed[group] = held
-        return held[1], held[2]
+        return held[1:]
 
 
 class Carrier:
@@ -184,22 +192,47 @@ class Carrier:
 
     def powers(self, year: int) -> int:
         """Matrix products that a block of a year needs."""
-        return max(len(terms.coefficients) for terms in self.terms(year))
+        return max(terms.products for terms in self.terms(year))
 
     def terms(self, year: int) -> list[Terms]:
         """Each group's coefficients in a year."""
         key = year if self.rates.changes_by_year else 0
+        held = self._terms.get(key)
+        if held is not None:
+            return held
+        lock = self._lock(key)
+        if not lock.acquire(blocking=False):
+            self._meanwhile(key)
+            lock.acquire()
+        try:
+            return self._terms.get(key) or self._keep(key)
+        finally:
+            lock.release()
+
+    def _lock(self, key: int) -> threading.Lock:
         with self._guard:
-            lock = self._locks.setdefault(key, threading.Lock())
-        with lock:
-            held = self._terms.get(key)
-            if held is None:
-                held = self._make(key)
-                with self._guard:
-                    while len(self._terms) >= self.cache:
-                        self._terms.pop(next(iter(self._terms)))
-                    self._terms[key] = held
-        return held
+            return self._locks.setdefault(key, threading.Lock())
+
+    def _keep(self, key: int) -> list[Terms]:
+        made = self._make(key)
+        with self._guard:
+            while len(self._terms) >= self.cache:
+                self._terms.pop(next(iter(self._terms)))
+            self._terms[key] = made
+        return made
+
+    def _meanwhile(self, key: int) -> None:
+        """Make the next year's terms while another thread makes these."""
+        after = next((year for year in self.years if year > key), key)
+        if self.cache < 2 or after == key:
+            return
+        lock = self._lock(after)
+        if lock.acquire(blocking=False):
+            try:
+                if after not in self._terms:
+                    self._keep(after)
+            finally:
+                lock.release()
 
     def _make(self, year: int) -> list[Terms]:
         base = self._course.at(year)
@@ -225,18 +258,20 @@ class Carrier:
         least, most = min(_LEAST, float(np.log(odds.min()))), np.ceil(2 * np.log(odds.max())) / 2
         found = expansion(group.widest, least, float(most))
         if found is None:
-            return Terms(np.empty((0, *here.shape)), None, odds, shares)
-        powers = np.empty((len(found.nodes), *here.shape))
+            return Terms(np.empty((0, *here.shape)), expansion=None, odds=odds, shares=shares)
+        doubles = np.empty((found.doubles, *here.shape))
+        singles = np.empty((len(found.nodes) - found.doubles, *here.shape), dtype=np.float32)
         away = np.exp(-found.nodes)[:, None]
+        powers = found.powers / found.weight(found.nodes)
         for layer in range(layers):
             for cell in range(here.shape[1]):
                 nodes = odds[layer, cell] / (odds[layer, cell] + away)
-                if found.exponential:
-                    nodes *= away
-                powers[:, layer, cell] = found.powers @ nodes
+                doubles[:, layer, cell] = powers[: found.doubles] @ nodes
+                singles[:, layer, cell] = powers[found.doubles :] @ nodes
         if shares is not None:
-            np.multiply(powers[:, :1], shares, out=powers[:, layers:])
-        return Terms(powers, found, odds, shares)
+            np.multiply(doubles[:, :1], shares, out=doubles[:, layers:])
+            np.multiply(singles[:, :1], shares, out=singles[:, layers:], casting="same_kind")
+        return Terms(doubles, singles, found, odds, shares)
 
     def shared(self, year: int, severity: int) -> Shared:
         """Rates that all areas share."""
@@ -310,19 +345,20 @@ class Carrier:
             return shared
         if terms.expansion is None:
             return np.stack([here @ terms.moved(severity, slice(None), h) for here, h in zip(people, own, strict=True)])
-        variable, weight = errors.placed(group, terms.expansion)
-        powers = terms.coefficients[:, severity]
+        variable, single, weight = errors.placed(group, terms.expansion)
+        powers, singles = terms.coefficients[:, severity], terms.singles[:, severity]
         part = np.empty((len(people), powers.shape[-1]))
-        step = _TILE
-        scratch = np.empty((step, powers.shape[-1]))
-        for start in range(0, len(people), step):
-            tile = slice(start, start + step)
-            here, out, moved = people[tile], part[tile], variable[tile]
-            more = scratch[: len(here)]
+        few = people.astype(np.float32)
+        more = np.empty((min(_TILE, len(people)), part.shape[1]))
+        for start in range(0, len(people), _TILE):
+            tile = slice(start, start + _TILE)
+            here, out = people[tile], part[tile]
             np.matmul(here, powers[-1], out=out)
+            if len(singles):
+                out += _horner(few[tile], singles, single[tile])
             for power in powers[-2::-1]:
-                out *= moved
-                out += np.matmul(here, power, out=more)
+                out *= variable[tile]
+                out += np.matmul(here, power, out=more[: len(here)])
             if weight is not None:
                 out *= weight[tile]
         rows, draws = beyond
@@ -332,6 +368,19 @@ class Carrier:
     def rate(self, code: str, year: int) -> Array:
         """Draws of the rate in one area, shape (severity, sex, age, draw), without any expansion."""
         return self.rates.at(self.errors_of.get(code, code), year)
+
+
+def _horner(
+    people: NDArray[np.float32], powers: NDArray[np.float32], variable: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """What powers in single precision add: a polynomial without its constant, shape (area, draw)."""
+    found: NDArray[np.float32] = people @ powers[-1]
+    more = np.empty_like(found)
+    for power in powers[-2::-1]:
+        found *= variable
+        found += np.matmul(people, power, out=more)
+    found *= variable
+    return found
 
 
 def _flat(values: Array) -> Array:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hna.answers.blocks import Carrier
-from hna.answers.limits import GAP, Order, gap_figures, limits
+from hna.answers.limits import GAP, gap_figures, limits
 from hna.answers.need import realise
 from hna.answers.nest import Part
 from hna.answers.realised import Method, Scores, whole_people
@@ -143,6 +143,24 @@ class Found:
 
 def run_chunk(work: Work, chunk: Chunk) -> Found:
     """Need of a chunk of areas, read year by year."""
+    running = in_years(work, chunk)
+    while True:
+        if (found := advance(running)) is not None:
+            return found
+
+
+def advance(running: Running) -> Found | None:
+    """One more year of a chunk; what was found after the last."""
+    try:
+        next(running)
+    except StopIteration as end:
+        found: Found = end.value
+        return found
+    return None
+
+
+def in_years(work: Work, chunk: Chunk) -> Running:
+    """Need of a chunk of areas, a year at a time: several chunks can go through the years side by side."""
     carrier, years, cuts = work.carrier, work.years, work.cuts
     shape = (len(chunk.codes), len(years))
     values: tuple[dict[str, Array], ...] = tuple({} for _ in cuts)
@@ -151,7 +169,6 @@ def run_chunk(work: Work, chunk: Chunk) -> Found:
     if chunk.part is not None:
         sums = np.empty((len(chunk.part.parents), len(cuts), len(years), carrier.rates.size))
     formed = _shared(work, chunk) if work.shared else _own(work, chunk)
-    orders = [Order() for _ in cuts]
     for y, n, block, moments in formed:
         if sums is not None and chunk.part is not None:
             sums[:, n, y] = _rounded(chunk.part.second @ (chunk.part.first @ block), work.grid)
@@ -162,33 +179,31 @@ def run_chunk(work: Work, chunk: Chunk) -> Found:
             which = slice(y, y + 1)
             held = chunk.known
             known = Counts(held.low[:, which], held.high[:, which], held.printed[:, which], held.factor, held.middle)
-        found = read_block(work, block, known, moments=moments, order=orders[n])
+        found = read_block(work, block, known, moments=moments)
         for name, figures in found.items():
             values[n].setdefault(name, np.full(shape, np.nan))[:, y] = figures
+        if n == len(cuts) - 1:
+            yield
     if chunk.part is None:
         return Found(chunk.start, values, draws)
     return Found(chunk.start, values, draws, chunk.part.parents, sums, np.ones(len(chunk.part.parents), dtype=np.intp))
 
 
+Running = Generator[None, None, Found]
 Formed = Iterator[tuple[int, int, Array, tuple[Array, Array] | None]]
 
 
 def _shared(work: Work, chunk: Chunk) -> Formed:
     """Blocks of areas with the same rates; mean and standard deviation from the moments of the rates."""
     block: Array | None = None
-    known_by_draw = chunk.known is not None and chunk.known.factor is not None
     for y, year in enumerate(work.years):
         people = np.ascontiguousarray(chunk.people[:, y])
         for n, cut in enumerate(work.cuts):
             shared = work.carrier.shared(year, cut.severity)
-            rate, mean = shared.rate, shared.mean
             held = people if cut.whole else people * cut.cells
             variance = np.einsum("ac,ac->a", held @ shared.covariance, held)
-            if not work.keep and not known_by_draw:
-                # Draws in the order of the middle area: then limits lie among the first and last of nearly every row.
-                rate = rate[:, np.argsort(held.mean(axis=0) @ rate)]
-            block = np.matmul(held, rate, out=block)
-            yield y, n, block, (held @ mean, np.sqrt(np.maximum(variance, 0.0)))
+            block = np.matmul(held, shared.rate, out=block)
+            yield y, n, block, (held @ shared.mean, np.sqrt(np.maximum(variance, 0.0)))
 
 
 def _own(work: Work, chunk: Chunk) -> Formed:
@@ -270,8 +285,6 @@ def read_block(
     known: Counts | None,
     *,
     moments: tuple[Array, Array] | None = None,
-    order: Order | None = None,
-    across_years: bool = False,
 ) -> dict[str, Array]:
     """Everything kept of a block, which is overwritten.
 
@@ -281,8 +294,6 @@ def read_block(
     block : shape (row, draw), people.
     known : counts of the same rows, shape (row, 1), or (1, row) for the years of one place.
     moments : mean and standard deviation of each row, if they are known already.
-    order : of the draws of each row, from an earlier block of the same areas.
-    across_years : whether the rows are the years of one place, whose draws have nearly one order.
 
     Returns
     -------
@@ -302,8 +313,5 @@ def read_block(
             if name in figures:
                 found[name] = np.full(len(block), np.nan)
                 found[name][rows] = figures[name]
-    if across_years:
-        block = block[:, np.argsort(block.mean(axis=0))]
-        order = None
-    found["lower"], found["upper"] = limits(block, work.level, None if work.shared or across_years else order)
+    found["lower"], found["upper"] = limits(block, work.level)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -18,6 +18,10 @@ TOLERANCE = 1e-9
 REACH = 3.25
 """Standard deviations of an area's own error that an expansion spans; the draws beyond, one in 870, are summed directly."""
 NODES = range(3, 20)
+ABOUT = (0.5, 0.25, 0.75, 0.0)
+"""Parts of the greatest odds about which an expansion is tried."""
+SINGLE = 2.0**-22
+"""Relative error of a product and sum in single precision: some times its unit of 2⁻²⁴."""
 _CLOSE = 1e-11
 _WORTH = 6
 
@@ -27,38 +31,48 @@ class Expansion:
     """A polynomial in an area's own error that stands for ``expit(η + h)``.
 
     ``expit(η + h) ≈ weight(h) · Σ_n c_n(η) t(h)^n``, exact at Chebyshev nodes of t on [-1, 1]. Either t is linear in h and
-    the weight 1, or t is linear in e^h and the weight e^h, which suits small rates: whichever needs fewer nodes.
+    the weight 1, or weight and t are linear in ``e^h / (1 + ō e^h)``, which is exact where the odds e^η are ō and suits odds
+    about it: whichever needs fewest nodes.
 
     Parameters
     ----------
     nodes : shape (node,), values of h.
     powers : shape (power, node), from values at the nodes to coefficients.
-    centre, half : of h or e^h.
-    exponential : whether t is linear in e^h.
+    centre, half : of h or of the weight.
+    odds : ō; None where t is linear in h.
     error : largest relative error for h within `REACH` standard deviations, over the range of η it was made for.
+    doubles : powers from this one on are so small that single precision holds them to a quarter of `TOLERANCE`.
     """
 
     nodes: Array
     powers: Array
     centre: float
     half: float
-    exponential: bool
-    error: float
+    odds: float | None
+    error: float = 0.0
+    doubles: int = 0
+
+    def weight(self, h: Array) -> Array:
+        """What the polynomial is multiplied by; 1 where t is linear in h."""
+        return np.ones_like(h) if self.odds is None else 1 / (np.exp(-h) + self.odds)
 
     def place(self, h: Array) -> tuple[Array, Array | None]:
         """The polynomial's variable and weight (None for 1) for each error."""
-        if not self.exponential:
+        if self.odds is None:
             return (h - self.centre) / self.half, None
-        weight = np.exp(h)
+        weight = self.weight(h)
         return (weight - self.centre) / self.half, weight
+
+    def coefficients(self, eta: Array) -> Array:
+        """Of each power, shape (eta, power)."""
+        held = expit(eta[:, None] + self.nodes) / self.weight(self.nodes)
+        found: Array = held @ self.powers.T
+        return found
 
     def values(self, eta: Array, h: Array) -> Array:
         """The polynomial, shape (eta, h)."""
         t, weight = self.place(h)
-        held = expit(eta[:, None] + self.nodes)
-        if self.exponential:
-            held = held * np.exp(-self.nodes)
-        found: Array = (held @ self.powers.T) @ t[None, :] ** np.arange(len(self.nodes))[:, None]
+        found: Array = self.coefficients(eta) @ t[None, :] ** np.arange(len(self.nodes))[:, None]
         return found if weight is None else found * weight
 
 
@@ -86,15 +100,23 @@ def expansion(sigma: float, least: float, most: float) -> Expansion | None:
     for count in NODES:
         t = np.cos(np.pi * (np.arange(count) + 0.5) / count)
         powers = np.linalg.inv(t[:, None] ** np.arange(count))
-        for exponential in (True, False):
-            ends = np.exp([-REACH * sigma, REACH * sigma]) if exponential else np.array([-REACH, REACH]) * sigma
+        for odds in (*(share * np.exp(most) for share in ABOUT), None):
+            ends = h[[0, -1]] if odds is None else 1 / (np.exp(-h[[0, -1]]) + odds)
             centre, half = float(ends.mean()), float(np.ptp(ends) / 2)
-            nodes = np.log(centre + half * t) if exponential else centre + half * t
-            found = Expansion(nodes, powers, centre, half, exponential, 0.0)
+            nodes = centre + half * t if odds is None else -np.log(1 / (centre + half * t) - odds)
+            found = Expansion(nodes, powers, centre, half, odds)
             error = float(np.abs(found.values(eta, h) / truth - 1).max())
             if error <= TOLERANCE:
-                return Expansion(nodes, powers, centre, half, exponential, error)
+                return replace(found, error=error, doubles=_doubles(found.coefficients(eta)))
     return None
+
+
+def _doubles(coefficients: Array) -> int:
+    """How many powers need double precision: what the others add is a small part of the whole."""
+    sizes = np.abs(coefficients)
+    rest = np.cumsum(sizes[:, ::-1], axis=1)[:, ::-1] / (2 * sizes[:, :1] - sizes.sum(axis=1, keepdims=True))
+    small = (rest >= 0) & (rest * SINGLE <= TOLERANCE / 4)
+    return int(np.argmax(small.all(axis=0))) if small.all(axis=0).any() else coefficients.shape[1]
 
 
 class Course:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +20,7 @@ GAP = (
 )  # fmt: skip
 """What is kept of a gap besides."""
 _ONE = 1.0
-_EDGE = 6
-_ENOUGH = 0.7
+_EACH, _SPREADS = 8, 3
 
 
 def read_sorted(ordered: Array, at: Sequence[float], draws: int | None = None, start: int = 0) -> Array:
@@ -50,57 +48,51 @@ def read_sorted(ordered: Array, at: Sequence[float], draws: int | None = None, s
     return found
 
 
-@dataclass(eq=False)
-class Order:
-    """The order of the draws of each row, kept from one block of the same areas to the next.
+def limits(block: Array, level: float) -> tuple[Array, Array]:
+    """Lower and upper limit of each row, exactly as ``np.quantile`` gives them; the block may be overwritten.
 
-    Years of one area lie in nearly the same order; where they do not, the order is taken anew.
-    """
-
-    places: NDArray[np.intp] | None = None
-
-    def apply(self, block: Array) -> Array:
-        """The block with each row nearly in order."""
-        if self.places is None or self.places.shape != block.shape:
-            starts = np.arange(len(block), dtype=np.intp)[:, None] * block.shape[1]
-            self.places = np.argsort(block, axis=-1) + starts
-        found: Array = block.ravel().take(self.places)
-        return found
-
-
-def limits(block: Array, level: float, order: Order | None = None) -> tuple[Array, Array]:
-    """Lower and upper limit of each row; the block is overwritten.
-
-    Where columns lie nearly in order, each limit is among the first or the last of them. Whether it is, is checked against
-    every other column, and rows where it is not are sorted whole: the result is the exact quantile either way.
+    A sample of each row says about where a limit lies; only the draws beyond that are put in order. Whether they are enough
+    is counted, and rows where they are not are sorted whole.
 
     Parameters
     ----------
-    block : shape (row, draw), people.
+    block : shape (row, draw), people; the order of draws says nothing of their size.
     level : confidence level.
-    order : puts each row nearly in order first; None if columns lie so already, or need not.
     """
     draws = block.shape[-1]
     alpha = (1 - level) / 2
     edge = int(np.floor(alpha * (draws - 1))) + 2
-    window = min(_EDGE * edge, draws // 4)
-    if window < 2 * edge:
+    sample = np.sort(block[:, ::_EACH], axis=-1)
+    size = sample.shape[1]
+    reach = int(alpha * size + _SPREADS * np.sqrt(alpha * (1 - alpha) * size)) + 1
+    if reach > size // 3:
         block.sort(axis=-1)
         lower, upper = read_sorted(block, (alpha, 1 - alpha))
         return lower, upper
-    if order is not None:
-        block = order.apply(block)
-    first, last = np.sort(block[:, :window], axis=-1), np.sort(block[:, draws - window :], axis=-1)
-    inner_low, inner_high = block[:, window:].min(axis=-1), block[:, : draws - window].max(axis=-1)
-    held = (inner_low >= first[:, edge - 1]) & (inner_high <= last[:, window - edge])
+    low, high = sample[:, reach, None], sample[:, size - 1 - reach, None]
+    first, fewer = _beyond(block, block < low, low, edge)
+    last, more = _beyond(block, block > high, high, edge)
     lower = read_sorted(first, (alpha,), draws)[0]
-    upper = read_sorted(last, (1 - alpha,), draws, draws - window)[0]
-    if not held.all():
-        whole = np.sort(block[~held], axis=-1)
-        lower[~held], upper[~held] = read_sorted(whole, (alpha, 1 - alpha))
-        if order is not None and held.mean() < _ENOUGH:
-            order.places = None
+    upper = read_sorted(last, (1 - alpha,), draws, draws - last.shape[1])[0]
+    # Draws equal to the bound count too: few people are whole numbers.
+    short = np.flatnonzero((fewer < edge) | (more < edge))
+    if len(short):
+        here = block[short]
+        some = np.minimum((here <= low[short]).sum(axis=-1), (here >= high[short]).sum(axis=-1)) < edge
+        short = short[some]
+        lower[short], upper[short] = read_sorted(np.sort(here[some], axis=-1), (alpha, 1 - alpha))
     return lower, upper
+
+
+def _beyond(block: Array, mask: NDArray[np.bool_], bound: Array, least: int) -> tuple[Array, NDArray[np.intp]]:
+    """Draws of each row that lie beyond its bound, ascending and filled up with the bound; and how many they are."""
+    places = np.flatnonzero(mask)
+    counts = np.count_nonzero(mask, axis=-1)
+    found = np.repeat(bound, max(int(counts.max(initial=0)), least), axis=1)
+    column = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
+    found[np.repeat(np.arange(len(block)), counts), column] = block.ravel()[places]
+    found.sort(axis=-1)
+    return found, counts
 
 
 def gap_figures(

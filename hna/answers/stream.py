@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hna.answers.blocks import Carrier, hold_blas
-from hna.answers.chunks import Chunk, Counts, Cut, Found, Work, cuts_of, read_block, run_chunk
+from hna.answers.chunks import Chunk, Counts, Cut, Found, Work, advance, cuts_of, in_years, read_block, run_chunk
 from hna.answers.limits import GAP, NEED
 from hna.answers.need import people_in_bands
 from hna.answers.nest import Grouping, Nest
@@ -31,6 +31,10 @@ CHUNK = 256
 """Most areas in a chunk; with many draws fewer, so that a block stays in a processor's cache."""
 BLOCK = 2**18
 """Numbers in a block of one year, about."""
+SPARE = 128_000_000
+"""Most bytes used for nothing but speed."""
+_STATE, _SCORES = 4, 5
+"""Numbers a draw that an area keeps from year to year: its error, placed; and its scores."""
 
 
 @dataclass
@@ -143,7 +147,7 @@ def summarise(
     )  # fmt: skip
     pairs = [(group.child, group.parent, len(group.areas)) for group in groups]
     nest = Nest.of(pairs, len(population.areas), width)
-    _fit(work, nest, len(places), len(cuts), width, threads, memory, known is not None, shared)
+    abreast = _fit(work, nest, len(places), len(cuts), width, threads, memory, known is not None, bool(few.any()))
     hold_blas()
     result = Summary.empty(
         rates, population, first, places, cuts, level, known, (*NEED, *(GAP if known else ())), keep_draws
@@ -161,7 +165,7 @@ def summarise(
             here = None if known is None else known.rows(slice(row, row + 1))
             for n in range(len(cuts)):
                 kept = draws[n].copy() if keep_draws and n == 0 else None
-                found = read_block(work, draws[n], here if n == 0 else None, across_years=True)
+                found = read_block(work, draws[n], here if n == 0 else None)
                 result.fill(n, slice(row, row + 1), {name: values[None] for name, values in found.items()})
                 if kept is not None:
                     result.keep(slice(row, row + 1), kept[None])
@@ -175,6 +179,9 @@ def summarise(
     if runner is not None:
         for found in runner(work, map(cut, starts)):
             take(found)
+    elif abreast > threads:
+        for wave in range(0, len(starts), abreast):
+            _abreast(work, [cut(start) for start in starts[wave : wave + abreast]], take, threads)
     else:
         _in_threads(lambda start: take(run_chunk(work, cut(start))), starts, threads)
     _check_mean(result, offset)
@@ -191,6 +198,16 @@ def summarise(
 
         _in_threads(upper, range(0, nest.parents, width), threads)
     return result
+
+
+def _abreast(work: Work, chunks: Sequence[Chunk], take: Callable[[Found], None], threads: int) -> None:
+    """Some chunks through the years side by side, so that a year's rates are made once and dropped."""
+    running = [in_years(work, chunk) for chunk in chunks]
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(len(work.years) + 1):
+            for found in pool.map(advance, running):
+                if found is not None:
+                    take(found)
 
 
 def _in_threads(do: Callable[[int], None], starts: Sequence[int], threads: int) -> None:
@@ -280,10 +297,15 @@ def _people_of(nest: Nest, rates: Rates, population: Population) -> Array:
 
 
 def _fit(
-    work: Work, nest: Nest, places: int, cuts: int, width: int, threads: int, memory: int, gap: bool, shared: bool
-) -> None:
-    """Refuse what would not fit, before it starts; else let what is left hold rates of several years."""
-    rates, years = work.carrier.rates, len(work.years)
+    work: Work, nest: Nest, places: int, cuts: int, width: int, threads: int, memory: int, gap: bool, few: bool
+) -> int:
+    """Refuse what would not fit, before it starts; else let what is left hold rates of several years.
+
+    Returns
+    -------
+    how many chunks may go through the years side by side; nought where rates of all years can be held instead.
+    """
+    rates, years, shared = work.carrier.rates, len(work.years), work.shared
     row = 8 * rates.size
     fields = len(NEED) + (len(GAP) if gap else 0)
     parts = {
@@ -308,9 +330,17 @@ def _fit(
         rows = [f"{name}: {_bytes(size)}" for name, size in sorted(parts.items(), key=lambda item: -item[1])]
         what = f"this needs {_bytes(total)} of memory, and {_bytes(memory)} are allowed"
         raise QuantityError(Fault(what, remedy, field="memory", rows=rows))
+    if not rates.changes_by_year:
+        return 0
     each = parts["rates of a year"]
-    spare = (memory - total) // 2
-    work.carrier.cache = int(np.clip(spare // max(each, 1), 1, years)) if work.carrier.rates.changes_by_year else 1
+    spare = min((memory - total) // 2, SPARE)
+    held = int(np.clip(spare // max(each, 1), 1, years))
+    work.carrier.cache = held
+    if shared or held >= years:
+        return 0
+    work.carrier.cache = min(held, threads + 1)
+    state = width * row * (_STATE + (_SCORES if few else 0))
+    return int((spare - work.carrier.cache * each) // state)
 
 
 def _bytes(size: float) -> str:
