@@ -4,130 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import threadpoolctl
 from numpy.typing import NDArray
 
-from hna.answers.expansion import REACH, Course, Expansion, expansion
-from hna.measure.draws import normal, uniform
-from hna.model.rates import Part, Rates
+from hna.answers.expansion import REACH, Course, expansion
+from hna.answers.terms import Errors, Group, Shared, Terms, groups_of, horner
+from hna.measure.draws import normal
+from hna.model.rates import Rates
 
 Array = NDArray[np.float64]
 _TILE = 64
 _TRIED = 4
 _LEAST = -25.0
-
-
-@dataclass(frozen=True, eq=False)
-class Group:
-    """Parts of a rate whose ages follow those of another group.
-
-    Parameters
-    ----------
-    parts : alternatives.
-    cells : which of the flat (sex, age) cells are theirs.
-    chosen : shape (draw,), which alternative each draw takes; None if there is one.
-    """
-
-    parts: tuple[Part, ...]
-    cells: NDArray[np.intp]
-    chosen: NDArray[np.intp] | None
-
-    def pick(self, values: Sequence[Array]) -> Array:
-        """Each draw's own alternative."""
-        return values[0] if self.chosen is None else np.choose(self.chosen, values)
-
-    @property
-    def widest(self) -> float:
-        """Largest standard deviation of an area's own error."""
-        return max(part.transport for part in self.parts)
-
-
-@dataclass(frozen=True, eq=False)
-class Shared:
-    """Rates that all areas share, and their moments.
-
-    Parameters
-    ----------
-    rate : shape (cell, draw).
-    mean, covariance : over draws, shapes (cell,) and (cell, cell).
-    """
-
-    rate: Array
-    mean: Array
-    covariance: Array
-
-
-@dataclass(frozen=True, eq=False)
-class Terms:
-    """One group's rates in one year, ready to be multiplied.
-
-    Parameters
-    ----------
-    coefficients : shape (power, severity, cell, draw); one power where areas have no error of their own. Empty if no
-        expansion is short enough.
-    singles : the powers after them, in single precision.
-    expansion : what the powers are of; None for none.
-    odds : shape (layer, cell, draw), before an area's own error; None where areas have none.
-    shares : shape (stratum, cell, draw), of the first layer.
-    shared : by severity, rates of all groups together, where all areas share them.
-    """
-
-    coefficients: Array
-    singles: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, dtype=np.float32))
-    expansion: Expansion | None = None
-    odds: Array | None = None
-    shares: Array | None = None
-    shared: dict[int, Shared] = field(default_factory=dict)
-
-    @property
-    def products(self) -> int:
-        """Matrix products that a block needs."""
-        return len(self.coefficients) + len(self.singles)
-
-    def moved(self, severity: int, at: NDArray[np.intp] | slice, h: Array) -> Array:
-        """Rates of some draws with an area's own error, shape (cell, draw), without any expansion."""
-        if self.odds is None:
-            raise ValueError("these rates are shared by all areas")
-        layers = len(self.odds)
-        odds = self.odds[severity if severity < layers else 0][:, at]
-        rate: Array = odds / (odds + np.exp(-h))
-        if severity >= layers and self.shares is not None:
-            rate *= self.shares[severity - layers][:, at]
-        return rate
-
-
-class Errors:
-    """Errors that some areas have of their own, for each group of a rate.
-
-    Parameters
-    ----------
-    own : for each group, shape (area, draw), logit scale; None where areas have none.
-    reach : for each group, the largest that an expansion spans.
-    codes : of the areas.
-    """
-
-    def __init__(self, own: Sequence[Array | None], reach: Sequence[float], codes: Sequence[str]) -> None:
-        self.codes = tuple(codes)
-        self.own = tuple(own)
-        self.beyond = [
-            None if h is None else np.nonzero(np.abs(h) > limit) for h, limit in zip(own, reach, strict=True)
-        ]
-        self._placed: dict[int, tuple[Expansion, Array, NDArray[np.float32], Array | None]] = {}
-
-    def placed(self, group: int, found: Expansion) -> tuple[Array, NDArray[np.float32], Array | None]:
-        """The variable of an expansion, twice, and its weight; the same in most years."""
-        held = self._placed.get(group)
-        own = self.own[group]
-        if own is None:
-            raise ValueError("these areas have no errors of their own")
-        if held is None or held[0] is not found:
-            variable, weight = found.place(own)
-            held = (found, variable, variable.astype(np.float32), weight)
-            self._placed[group] = held
-        return held[1:]
 
 
 class Carrier:
@@ -156,7 +46,7 @@ class Carrier:
         self.rates = rates
         self.errors_of = dict(errors_of or {})
         self.cache = max(cache, 1)
-        self.groups = _groups(rates)
+        self.groups = groups_of(rates)
         self.cells = len(rates.sexes) * len(rates.ages.bands)
         self.own = any(group.widest > 0 for group in self.groups)
         self.plain = True
@@ -355,7 +245,7 @@ class Carrier:
             here, out = people[tile], part[tile]
             np.matmul(here, powers[-1], out=out)
             if len(singles):
-                out += _horner(few[tile], singles, single[tile])
+                out += horner(few[tile], singles, single[tile])
             for power in powers[-2::-1]:
                 out *= variable[tile]
                 out += np.matmul(here, power, out=more[: len(here)])
@@ -370,36 +260,8 @@ class Carrier:
         return self.rates.at(self.errors_of.get(code, code), year)
 
 
-def _horner(
-    people: NDArray[np.float32], powers: NDArray[np.float32], variable: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """What powers in single precision add: a polynomial without its constant, shape (area, draw)."""
-    found: NDArray[np.float32] = people @ powers[-1]
-    more = np.empty_like(found)
-    for power in powers[-2::-1]:
-        found *= variable
-        found += np.matmul(people, power, out=more)
-    found *= variable
-    return found
-
-
 def _flat(values: Array) -> Array:
     return values.reshape(values.shape[0], -1, values.shape[-1])
-
-
-def _groups(rates: Rates) -> list[Group]:
-    ages = len(rates.ages.bands)
-    flat = np.arange(len(rates.sexes) * ages).reshape(len(rates.sexes), ages)
-    found, start = [], 0
-    for parts in rates.groups:
-        width = len(parts[0].layers.ages.bands)
-        chosen = None
-        if len(parts) > 1:
-            points = uniform(rates.seed, f"mixture:{rates.model.need}", rates.size)
-            chosen = np.minimum((points * len(parts)).astype(int), len(parts) - 1)
-        found.append(Group(parts, flat[:, start : start + width].ravel(), chosen))
-        start += width
-    return found
 
 
 _held = threading.Lock()
