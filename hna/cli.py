@@ -122,7 +122,10 @@ def run(
     seed: Annotated[int, typer.Option(metavar="N", help="Seed: the same seed gives the same bytes.")] = 1,
     level: Annotated[float, typer.Option(metavar="P", help="Confidence level of every interval.")] = 0.95,
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for report.html, report.xlsx, gap.csv, run.json.")
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="DIR", help="Folder for report.html, report.xlsx, the open tables and run.json."
+        ),
     ] = Path("hna-report"),
     workspace: Workspace = None,
     disclosure: Annotated[

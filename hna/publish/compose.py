@@ -51,13 +51,13 @@ def make_content(report: Report) -> Content:
     places = list(dict.fromkeys(place.area for facts in held for place in facts.areas))
     names = wording.listed(map(wording.name_of, places)) if len(places) <= 6 else f"{len(places)} areas"
     years = sorted({place.base_year for facts in held for place in facts.areas})
-    banner = wording.UNPROTECTED if report.arguments.get("disclosure") == "none" else ""
     count = f"{len(held)} need{'s' if len(held) > 1 else ''}"
     dated = wording.listed(wording.middle(year) for year in years)
     return Content(
         f"Health needs assessment: {names}",
         f"{count} in {names}, {dated}: how many people are estimated to have each need, how many are known to services, and the gap.",
-        banner, _introduction(report), tuple(Chapter(name, _title(name), tuple(chapters[name])) for name in order),
+        wording.banner_of(report.arguments), _introduction(report),
+        tuple(Chapter(name, _title(name), tuple(chapters[name])) for name in order),
         _method(report), sources, sheets_of(held, needs, sources, report.level), SHORTHAND, _about(report),
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -16,12 +17,12 @@ from types import FrameType
 import numpy as np
 import xarray as xr
 
-from hna.answers.outcomes import outcomes
 from hna.errors import Fault, HnaError
 from hna.publish.compose import make_content
+from hna.publish.csvw import DICTIONARY, METADATA, dictionary, metadata
 from hna.publish.page import render_content
 from hna.publish.report import Report
-from hna.publish.tables import comparisons, write_comparisons, write_figures, write_table
+from hna.publish.tables import open_tables, write_table
 from hna.publish.workbook import write_content
 
 LIBRARIES = ("numpy", "pandas", "scipy", "xarray")
@@ -64,13 +65,13 @@ def write_outputs(report: Report, out: Path) -> list[Path]:
     """
     if report.refusals and _is_good(out / "run.json"):
         return []
-    content = make_content(report)
+    content, tables = make_content(report), open_tables(report)
     writers: dict[str, Callable[[Path], None]] = {
         "report.html": lambda path: _text(path, render_content(content)),
         "report.xlsx": lambda path: write_content(content, path),
-        "gap.csv": lambda path: write_figures(report, path),
-        "comparisons.csv": lambda path: write_comparisons(report, path),
-        "outcomes.csv": lambda path: write_table(outcomes(comparisons(report)), path),
+        **{schema.file: partial(write_table, table) for schema, table in tables.items()},
+        METADATA: lambda path: _text(path, metadata(report, tables)),
+        DICTIONARY: lambda path: _text(path, dictionary(report, tables)),
         "run.json": lambda path: _text(path, json.dumps(describe(report), indent=2, ensure_ascii=False) + "\n"),
     }
     if report.arguments.get("keep_draws"):

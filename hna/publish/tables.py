@@ -8,9 +8,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from hna.answers.breakdown import need_by_subgroup
 from hna.answers.comparison import COLUMNS as COMPARISON_COLUMNS
+from hna.answers.outcomes import outcomes
 from hna.answers.rows import COLUMNS
 from hna.publish.report import Report
+from hna.publish.schema import COMPARISONS, GAP, OUTCOMES, SUBGROUPS, TableSchema
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -45,9 +48,17 @@ def comparisons(report: Report) -> pd.DataFrame:
     return pd.concat(held, ignore_index=True) if held else pd.DataFrame(columns=list(COMPARISON_COLUMNS))
 
 
-def write_comparisons(report: Report, path: Path) -> None:
-    """Write comparisons.csv: UTF-8, one row an area, quantity and comparator, numbers unrounded."""
-    write_table(comparisons(report), path)
+def open_tables(report: Report) -> dict[TableSchema, pd.DataFrame]:
+    """Every open table of a report, with what its columns hold."""
+    whole, beside = figures(report), comparisons(report)
+    years = report.arguments.get("years")
+    asked = tuple(years) if isinstance(years, list | tuple) else ()
+    return {
+        GAP: whole,
+        SUBGROUPS: need_by_subgroup(whole, asked),
+        COMPARISONS: beside,
+        OUTCOMES: outcomes(beside),
+    }
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
@@ -72,8 +83,3 @@ def _column(values: pd.Series) -> pa.Array:
 
 def _absent(value: object) -> bool:
     return value is None or value is pd.NA or value != value
-
-
-def write_figures(report: Report, path: Path) -> None:
-    """Write gap.csv: UTF-8, one row a figure, numbers unrounded, an empty cell where there is no number."""
-    write_table(figures(report), path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from hna.answers.comparison import Signals
 from hna.answers.ledger import Ledger
@@ -24,6 +24,11 @@ NO_SUPPORT = "The estimate does not support a gap: check the definition, residen
 NOT_ADDED = "Strata overlap: one person may be in several, so they are never added up."
 _NAME = 80
 _MEASURES = {"point": "at one time", "lifetime": "at any time in life", "proportion-of-cases": "share of cases"}
+
+
+def banner_of(arguments: Mapping[str, object]) -> str:
+    """What must stand on every page and sheet of a report made with some arguments, or nothing."""
+    return UNPROTECTED if arguments.get("disclosure") == "none" else ""
 
 
 def name_of(area: Area) -> str:

@@ -282,7 +282,7 @@ def test_output_that_cannot_be_written(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("hna.publish.outputs.write_figures", full)
+    monkeypatch.setattr("hna.publish.outputs.write_table", full)
     status, _, said = call(capsys, monkeypatch, "run", "-w", str(small.root), "-o", str(good), "--draws", "60")
     assert status == 2
     assert "No space left" in said

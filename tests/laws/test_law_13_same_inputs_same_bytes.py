@@ -87,7 +87,7 @@ def test_a_refused_gap_does_not_replace_a_good_report(small, good):
 
 
 @pytest.mark.parametrize("fault", [KeyboardInterrupt, OSError("disk is full"), MemoryError])
-@pytest.mark.parametrize("writer", ["render_content", "write_content", "write_figures"])
+@pytest.mark.parametrize("writer", ["render_content", "write_content", "write_table"])
 def test_a_run_cut_short_while_writing_leaves_the_last_good_output(small, good, monkeypatch, fault, writer):
     before = _files(good)
 
@@ -104,7 +104,7 @@ def test_nothing_is_left_behind_by_a_first_run_that_fails(small, tmp_path, monke
     def cut_short(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(outputs, "write_figures", cut_short)
+    monkeypatch.setattr(outputs, "write_table", cut_short)
     out = tmp_path / "new"
     with pytest.raises(KeyboardInterrupt):
         run(Request(workspace=small.root, draws=100), out)
