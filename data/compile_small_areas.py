@@ -10,16 +10,24 @@ import math
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from hna.answers.subgroups import COLUMNS
 from hna.errors import SourceError
 from hna.evidence.layout_read import citation, publishers_file
 from hna.evidence.layouts import write_source
+from hna.evidence.population import Population, areas_and_years, read_population
+from hna.evidence.shelf import Shelf, table_file
+from hna.evidence.source import AreasSource, PopulationSource
+from hna.evidence.tables import read_columns
 
 HERE = Path(__file__).parent
 FILES = HERE.parent.parent / "shared" / "data"
 TENTHS = "Tenths of England's small areas, 1 the most deprived. Their ranks, scores and domains are not kept."
 PORTAL = "Open Geography portal"
+SHARED = "Small areas' estimates are for persons: the women and girls of an authority at each age are shared out among"
+MADE = "Authorities of 2023 on, and those abolished before 2020, are made of small areas, by"
 
 
 def ship(to: Path, name: str, table: pd.DataFrame, **fields: object) -> None:
@@ -106,11 +114,154 @@ def authorities(files: Path, to: Path) -> None:
     )
 
 
+RENAMED = {  # upper tiers and old authorities that no lookup holds, by their parts of 2020 or by districts' names
+    "E10000006": ("Allerdale", "Barrow-in-Furness", "Carlisle", "Copeland", "Eden", "South Lakeland"),
+    "E10000023": ("Craven", "Hambleton", "Harrogate", "Richmondshire", "Ryedale", "Scarborough", "Selby"),
+    "E10000027": ("Mendip", "Sedgemoor", "South Somerset", "Taunton Deane", "West Somerset"),
+    "E10000002": ("Aylesbury Vale", "Chiltern", "South Bucks", "Wycombe"),
+    "E10000009": (
+        "Christchurch", "East Dorset", "North Dorset", "Purbeck", "West Dorset", "Weymouth and Portland"
+    ),
+    "E10000021": (
+        "Corby", "Daventry", "East Northamptonshire", "Kettering", "Northampton", "South Northamptonshire",
+        "Wellingborough",
+    ),
+    "E11000001": (
+        "Bolton", "Bury", "Manchester", "Oldham", "Rochdale", "Salford", "Stockport", "Tameside", "Trafford", "Wigan"
+    ),
+    "E11000002": ("Knowsley", "Liverpool", "St. Helens", "Sefton", "Wirral"),
+    "E11000003": ("Barnsley", "Doncaster", "Rotherham", "Sheffield"),
+    "E11000005": ("Birmingham", "Coventry", "Dudley", "Sandwell", "Solihull", "Walsall", "Wolverhampton"),
+    "E11000006": ("Bradford", "Calderdale", "Kirklees", "Leeds", "Wakefield"),
+    "E11000007": ("Gateshead", "Newcastle upon Tyne", "North Tyneside", "South Tyneside", "Sunderland"),
+}  # fmt: skip
+
+
+def composition(files: Path, to: Path) -> None:
+    """People of each authority, county and region by single year of age and national tenth of deprivation, mid-2020."""
+    small = files / "small_areas"
+    used = [
+        small / "lsoa11_population_mid2020_persons_syoa_england.csv.gz",
+        small / "imd2019_lsoa11_england.csv.gz",
+        small / "lookup_lsoa11_lsoa21_ltla22.csv.gz",
+        small / "lookup_lsoa21_ward24_ltla24.csv.gz",
+    ]
+    people, indices, to_21, to_24 = (
+        pd.read_csv(path, encoding="utf-8-sig", dtype={"IMD_decile": str}, low_memory=False) for path in used
+    )
+    ages = [str(age) for age in range(90)] + ["90+"]
+    tenth = indices.set_index("lsoa11_code")["IMD_decile"]
+    people = people.assign(tenth=people["lsoa11_code"].map(tenth), district=people["lsoa11_name"].str[:-5])
+    if people["tenth"].isna().any():
+        raise SourceError("a small area has no tenth of deprivation")
+    later = to_21.merge(to_24, on="lsoa21_code").sort_values("lsoa21_code")
+    ltla_24 = later.drop_duplicates("lsoa11_code").set_index("lsoa11_code")["ltla24_code"]
+    # An authority that is still there keeps the small areas that the estimates print for it.
+    still = people["ltla21_code"].isin(set(to_24["ltla24_code"]))
+    people = people.assign(ltla24=people["ltla21_code"].where(still, people["lsoa11_code"].map(ltla_24)))
+    shelf = Shelf()
+    nest = read_columns(table_file(shelf.folder(AreasSource, "ltla-utla-region-england")), COLUMNS)
+    up = nest.groupby("child")["parent"].agg(set).to_dict()
+    named: dict[str, str] = {}
+    for known in shelf.folders(PopulationSource):
+        named |= {area.code: area.name for area in areas_and_years(shelf, known)[0].areas}
+    held: dict[str, pd.DataFrame] = {}
+    for column in ("ltla24", "ltla21_code"):
+        for code, rows in people.groupby(column):
+            held[str(code)] = rows
+            for parent in up.get(str(code), ()):
+                if column == "ltla21_code" or not parent.startswith("E12"):
+                    held[parent] = pd.concat([held[parent], rows]) if parent in held else rows
+    held["E92000001"] = people
+    of_name = {str(name): rows for name, rows in people.groupby("district")}
+    for code, name in named.items():
+        if code in RENAMED:
+            held[code] = pd.concat([of_name[part] for part in RENAMED[code]])
+        elif code not in held and name in of_name:
+            held[code] = of_name[name]
+    if absent := sorted(set(named) - set(held)):
+        raise SourceError(f"no composition for {absent}")
+    female = women(people, ages, read_population(shelf, "ons-mye-2020"))
+    rows_of = {str(code): n for n, code in enumerate(people["lsoa11_code"])}
+    counts = {"female": female, "male": people[ages].to_numpy() - female}
+    tenths = people["tenth"].astype(int).to_numpy() - 1
+    codes = sorted(set(named) & set(held))
+    cells = np.zeros((len(codes), 2, len(ages), 10), dtype=int)
+    for n, code in enumerate(codes):
+        rows = np.array([rows_of[one] for one in held[code]["lsoa11_code"].drop_duplicates()])
+        for s, values in enumerate(counts.values()):
+            summed = np.zeros((10, len(ages)), dtype=int)
+            np.add.at(summed, tenths[rows], values[rows])
+            cells[n, s] = summed.T
+    where = np.indices(cells.shape).reshape(4, -1)
+    low = where[2]
+    table = pd.DataFrame({
+        "area_code": np.array(codes)[where[0]], "area_name": np.array([named[code] for code in codes])[where[0]],
+        "year": 2020, "sex": np.array(list(counts))[where[1]], "age_from": low,
+        "age_to": pd.array(np.where(low < 90, low, -1), dtype="Int64"), "deprivation": (where[3] + 1).astype(str),
+        "persons": cells.ravel(),
+    })  # fmt: skip
+    table["age_to"] = table["age_to"].mask(table["age_to"] < 0)
+    _check_composition(table, shelf)
+    write_source(
+        to / "composition" / "imd-2019-mid-2020",
+        table,
+        {
+            "kind": "composition", "factor": "deprivation", "levels": [str(n) for n in range(1, 11)],
+            "base": "resident", "small_areas": "imd-2019-lsoa11",
+            "title": "People by single year of age and national tenth of deprivation (IMD 2019), mid-2020",
+            "citation": citation(
+                "Office for National Statistics; Ministry of Housing, Communities and Local Government", 2021,
+                "Small area population estimates, mid-2020; English Indices of Deprivation 2019",
+                container="Office for National Statistics; Ministry of Housing, Communities and Local Government",
+                locator="Persons by single year of age in each LSOA; Index of Multiple Deprivation, decile of each LSOA",
+            ),
+            "read_from": "secondary table",
+            "notes": "Small areas' estimates added up by the tenth of deprivation of each small area, 1 the most deprived; not "
+            "re-based to Census 2021. Ages and sexes of every authority, county and region of mid-2020 add up to the "
+            "published estimate. "
+            + " ".join(publishers_file(path) for path in used),
+            "corrections": [
+                f"{SHARED} its small areas as its people are, made whole by largest remainder.",
+                f"{MADE} the lookup to 2024 (best fit) or the district in the small area's name.",
+            ],
+        },
+        replace=True,
+    )  # fmt: skip
+
+
+def women(people: pd.DataFrame, ages: list[str], estimate: Population) -> np.ndarray:
+    """Female people of each small area and age: an authority's shared out by people, made whole by largest remainder."""
+    found = np.zeros((len(people), len(ages)), dtype=int)
+    at = {area.code: n for n, area in enumerate(estimate.areas)}
+    for code, rows in people.reset_index(drop=True).groupby("ltla21_code").groups.items():
+        held = people[ages].to_numpy()[rows]
+        wanted = estimate.people[at[str(code)], 0, estimate.sexes.index("female")].astype(int)
+        exact = held * (wanted / np.maximum(held.sum(axis=0), 1))
+        whole = np.floor(exact).astype(int)
+        order = np.argsort(np.argsort(-(exact - whole), axis=0, kind="stable"), axis=0, kind="stable")
+        found[rows] = whole + (order < wanted - whole.sum(axis=0))
+    if (found < 0).any() or (found > people[ages].to_numpy()).any():
+        raise SourceError("more women than people in a small area")
+    return found
+
+
+def _check_composition(table: pd.DataFrame, shelf: Shelf) -> None:
+    """Every area of the estimates of mid-2020 adds up to them, by sex and age."""
+    found = table.groupby(["area_code", "sex", "age_from"])["persons"].sum()
+    published = read_population(shelf, "ons-mye-2020")
+    for n, area in enumerate(published.areas):
+        wanted = published.people[n, 0]
+        if not (found[area.code].to_numpy() == wanted.ravel()).all():
+            raise SourceError(f"people of {area} by deprivation do not add up to the estimate of mid-2020")
+
+
 def everything(files: Path = FILES, to: Path = HERE) -> None:
     """Every table."""
     deprivation(files, to, 2019, "lsoa11", 32_844)
     deprivation(files, to, 2025, "lsoa21", 33_755)
     authorities(files, to)
+    composition(files, to)
 
 
 if __name__ == "__main__":

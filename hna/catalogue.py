@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from hna.evidence.composition import composition_for
 from hna.evidence.population import areas_and_years
 from hna.evidence.shelf import FOLDERS, Shelf
 from hna.evidence.source import KnownSource, PopulationSource, PrevalenceSource, Source
@@ -66,6 +67,11 @@ def bibtex(shelf: Shelf, need: str) -> str:
     records: list[Source] = [shelf.record(PrevalenceSource, used.source) for used in model.prevalence.sources]
     if model.prevalence.severity:
         records.append(shelf.record(PrevalenceSource, model.prevalence.severity))
+    for step in model.local:
+        records += [
+            shelf.record(PrevalenceSource, step.source),
+            composition_for(shelf, step.factor, step.composition).source,
+        ]
     records += [shelf.record(KnownSource, use.source) for use in model.known]
     records += [shelf.record(PopulationSource, name) for name in shelf.folders(PopulationSource)]
     return "\n\n".join(_entry(record) for record in records)

@@ -8,11 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hna.errors import Fault, HnaError
+from hna.evidence.composition import read_composition
 from hna.evidence.known import read_known
 from hna.evidence.population import read_population
 from hna.evidence.prevalence import read_prevalence
 from hna.evidence.shelf import FOLDERS, TABLES, Shelf
-from hna.evidence.source import KnownSource, PopulationSource, PrevalenceSource, fingerprint, read_record
+from hna.evidence.source import (
+    CompositionSource,
+    KnownSource,
+    PopulationSource,
+    PrevalenceSource,
+    fingerprint,
+    read_record,
+)
 from hna.model.rates import make_rates
 from hna.model.spec import Model, read_model
 
@@ -98,6 +106,7 @@ def check_shelf(shelf: Shelf, year: int | None = None) -> Findings:
         try:
             model = read_model(file)
             used |= {source.source for source in model.prevalence.sources} | {model.prevalence.severity or ""}
+            used |= {step.source for step in model.local}
             for use in model.known:
                 read_known(shelf, use.source)
             make_rates(model, shelf, _FEW)
@@ -151,6 +160,8 @@ def _check_sources(shelf: Shelf, found: Findings, used: set[str]) -> None:
                     read_population(shelf, name)
                 elif kind is KnownSource:
                     read_known(shelf, name)
+                elif kind is CompositionSource:
+                    read_composition(shelf, name)
             except HnaError as error:
                 found.note(error)
                 continue

@@ -71,7 +71,7 @@ class Carrier:
 
         They do not where rates say so themselves; and a few areas are tried, so that nothing is missed unseen.
         """
-        own = type(self.rates).at is not Rates.at or bool(self.rates.model.local)
+        own = type(self.rates).at is not Rates.at or self.rates.local is not None
         self.plain = not own and all(self._agrees(code, year) for code in codes[:: max(len(codes) // _TRIED, 1)])
 
     def _agrees(self, code: str, year: int) -> bool:
@@ -257,7 +257,7 @@ class Carrier:
 
     def rate(self, code: str, year: int) -> Array:
         """Draws of the rate in one area, shape (severity, sex, age, draw), without any expansion."""
-        return self.rates.at(self.errors_of.get(code, code), year)
+        return self.rates.at(code, year, errors_of=self.errors_of.get(code))
 
 
 def _flat(values: Array) -> Array:

@@ -210,12 +210,13 @@ def _own(work: Work, chunk: Chunk) -> Formed:
     """Blocks of areas with errors of their own, or chance in small numbers."""
     carrier, rates = work.carrier, work.carrier.rates
     errors = carrier.errors(chunk.codes)
-    mean = rates.mean()
-    layers = mean[: len(rates.layers)].reshape(len(rates.layers), -1)
+    codes = chunk.codes if rates.local is not None else ("",)
+    layers = np.stack([rates.mean(code)[: len(rates.layers)].reshape(len(rates.layers), -1) for code in codes])
     scores: dict[str, Scores] = {}
     for y, year in enumerate(work.years):
         people = np.ascontiguousarray(chunk.people[:, y])
-        few = (people @ layers.T).max(axis=1) < rates.defaults.realised_below
+        largest = np.einsum("alc,ac->al", np.broadcast_to(layers, (len(people), *layers.shape[1:])), people).max(axis=1)
+        few = largest < rates.defaults.realised_below
         size = np.maximum(np.round(people.sum(axis=1)), 1.0)
         split = few.any() and not all(cut.whole and cut.severity < len(rates.layers) for cut in work.cuts)
         cells = _in_cells(work, chunk, people, year, few) if split else {}

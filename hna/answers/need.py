@@ -80,18 +80,19 @@ def blocks(rates: Rates, population: Population) -> Iterator[Block]:
         If the population lacks ages or sexes that the rates need.
     """
     banded = people_in_bands(rates, population)
-    mean = rates.mean()
+    published = rates.mean()
     shared: dict[int, Array] = {}
     for a, area in enumerate(banded.areas):
         for y, year in enumerate(banded.years):
             people = banded.people[a, y]
-            if rates.has_transport:
+            if rates.by_area:
                 rate = rates.at(area.code, year)
             else:
                 key = year if rates.changes_by_year else 0
                 if key not in shared:
                     shared[key] = rates.at("", year)
                 rate = shared[key]
+            mean = published if rates.local is None else rates.mean(area.code)
             headline = mean * people
             draws = rate * people[None, :, :, None]
             check_mean(headline, draws, rates, area, year)

@@ -96,7 +96,7 @@ def expected_by_area(rates: Rates, codes: Sequence[str], people: Array, year: in
     -------
     array of shape (area, draw), people.
     """
-    if not rates.has_transport:
+    if not rates.by_area:
         return np.tensordot(people, rates.at("", year)[0], axes=2)
     first = np.tensordot(people[0], rates.at(codes[0], year)[0], axes=2)
     shared = _shared_odds(rates, year)
@@ -169,7 +169,9 @@ class People:
 
     def headline(self, codes: Sequence[str]) -> float:
         """Published rate × people."""
-        return float((self.rates.mean()[0] * self.total(codes)).sum())
+        if self.rates.local is None:
+            return float((self.rates.mean()[0] * self.total(codes)).sum())
+        return float(sum((self.rates.mean(code)[0] * self.people[self.at[code]]).sum() for code in codes))
 
     def draws(self, codes: Sequence[str]) -> Array:
         """Expected people in need in some areas together, shape (draw,)."""

@@ -208,6 +208,11 @@ def sensitivity(
         If gap or coverage is asked for without people known.
     """
     check_level(level)
+    if rates.local is not None:
+        remedy = "Ask for the national rate's: leave the local step out of the model"
+        raise QuantityError(
+            Fault("the interval of a rate carried to a place is not divided yet", remedy, field="local")
+        )
     inputs = _Inputs(rates, shelf, population, area, year, known, use, population_error, realised)
     if quantity != "need" and known is None:
         raise QuantityError(Fault(f"{quantity} needs people known", "Give known", field="known"))

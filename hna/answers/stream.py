@@ -248,14 +248,15 @@ def _cut_out(
 
 def _headlines(rates: Rates, population: Population, cuts: Sequence[Cut]) -> tuple[Array, Array, NDArray[np.bool_]]:
     """Published rate × people and people, shape (subgroup, area, year), and where chance in small numbers is added."""
-    mean = rates.mean()
-    mean = mean.reshape(mean.shape[0], -1)
-    rows = [mean[cut.severity] * cut.cells for cut in cuts]
-    weights = np.stack([*rows, *(cut.cells for cut in cuts), *mean[: len(rates.layers)]])
     shape = (len(population.areas), len(population.years))
-    found = np.empty((len(weights), *shape))
-    for start in range(0, shape[0], 4096):
-        stop = min(start + 4096, shape[0])
+    found = np.empty((2 * len(cuts) + len(rates.layers), *shape))
+    step = 4096 if rates.local is None else 1
+    for start in range(0, shape[0], step):
+        stop = min(start + step, shape[0])
+        mean = rates.mean("" if rates.local is None else population.areas[start].code)
+        mean = mean.reshape(mean.shape[0], -1)
+        rows = [mean[cut.severity] * cut.cells for cut in cuts]
+        weights = np.stack([*rows, *(cut.cells for cut in cuts), *mean[: len(rates.layers)]])
         found[:, start:stop] = np.moveaxis(_banded(rates, population, start, stop) @ weights.T, -1, 0)
     few = found[2 * len(cuts) :].max(axis=0) < rates.defaults.realised_below
     return found[: len(cuts)], found[len(cuts) : 2 * len(cuts)], few

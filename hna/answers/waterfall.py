@@ -22,10 +22,16 @@ class WaterfallStep:
     upper: float
 
 
+_COMBINED_WORDS = {
+    "mixture": "sampling error of the studies, and which of them is right",
+    "random-effects": "sampling and study errors of the studies pooled, and how much they differ",
+    "multiplier": "sampling error of the share of all who are known",
+}
 _STEP_WORDS = {
     "sampling": "the study's own sampling error and rounding",
     "study": "error shared by the whole study: who did not take part, the instrument, the frame",
     "staleness": "years between fieldwork and the year asked for",
+    "local": "who lives here: a synthetic estimate from the composition of the place",
     "transport": "difference between this place and where the study was done",
     "realised": "who is actually there: chance in a small number",
 }
@@ -38,11 +44,22 @@ def waterfall(rates: Rates, population: Population, level: float) -> tuple[Water
     people = block.people[:, :, None]
     at = [(1 - level) / 2, (1 + level) / 2]
     point = float(block.headline[0].sum())
-    steps = []
-    for n, name in enumerate(("sampling", *TERMS)):
-        drawn = (rates.at(block.area.code, block.year, terms=TERMS[:n])[0] * people).sum(axis=(0, 1))
+    national = float((rates.mean()[0] * block.people).sum())
+    steps: list[WaterfallStep] = []
+
+    def add(name: str, where: str, terms: tuple[str, ...]) -> None:
+        drawn = (rates.at(where, block.year, terms=terms)[0] * people).sum(axis=(0, 1))
         lower, upper = np.quantile(drawn, at)
-        steps.append(WaterfallStep(name, _STEP_WORDS[name], point, float(lower), float(upper)))
+        here = point if rates.local is None or where else national
+        steps.append(WaterfallStep(name, words[name], here, float(lower), float(upper)))
+
+    combined = _COMBINED_WORDS.get(rates.model.prevalence.combine)
+    words = _STEP_WORDS | ({"sampling": combined} if combined else {})
+    before = block.area.code if rates.local is None else ""
+    for n, name in enumerate(("sampling", *TERMS)):
+        if name == "transport" and rates.local is not None:
+            add("local", block.area.code, TERMS[: n - 1])
+        add(name, block.area.code if name == "transport" else before, TERMS[:n])
     if block.realised:
         lower, upper = np.quantile(block.draws[0].sum(axis=(0, 1)), at)
         steps.append(WaterfallStep("realised", _STEP_WORDS["realised"], point, float(lower), float(upper)))

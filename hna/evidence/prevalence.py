@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ class Prevalence:
     severity, sex : label of each row; severity is blank for all cases together.
     bands : age band of each row.
     estimate, lower, upper, cases, sample, standard_error : shape (row,), proportions or people; NaN where not printed.
-    split_by : further columns that divide people, such as deprivation.
+    split : by column, such as deprivation, the group of each row.
     """
 
     source: PrevalenceSource
@@ -50,7 +51,12 @@ class Prevalence:
     cases: NDArray[np.float64]
     sample: NDArray[np.float64]
     standard_error: NDArray[np.float64]
-    split_by: tuple[str, ...] = ()
+    split: Mapping[str, NDArray[np.object_]] = field(default_factory=dict)
+
+    @property
+    def split_by(self) -> tuple[str, ...]:
+        """Further columns that divide people."""
+        return tuple(self.split)
 
     def rows(self, severity: str, sex: str) -> NDArray[np.intp]:
         """Positions of the rows of a stratum and sex, by age."""
@@ -122,7 +128,7 @@ def check_table(record: PrevalenceSource, path: Path) -> Prevalence:
     read.done()
     derived = np.divide(cases, sample, out=np.full(size, math.nan), where=sample > 0)
     estimate = np.where(np.isnan(estimate), derived, estimate)
-    others = tuple(name for name in ("ethnicity", "deprivation") if name in table)
+    others = {name: read.text(name) for name in ("ethnicity", "deprivation") if name in table}
     return Prevalence(record, severity, sex, tuple(bands), estimate, lower, upper, cases, sample, error, others)
 
 

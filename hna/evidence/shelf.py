@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from hna.errors import Fault, SourceError
 from hna.evidence.source import (
     AreasSource,
+    CompositionSource,
     KnownSource,
     PopulationSource,
     PrevalenceSource,
@@ -25,11 +26,12 @@ FOLDERS: dict[type[Source], str] = {
     PopulationSource: "data/population",
     KnownSource: "data/known",
     AreasSource: "data/areas",
+    CompositionSource: "data/composition",
 }
 TABLES = ("table.csv", "table.parquet")
 WORKSPACE_FOLDERS = ("models", "prevalence_sources", "data")
 
-AnySource = TypeVar("AnySource", PrevalenceSource, PopulationSource, KnownSource, AreasSource)
+AnySource = TypeVar("AnySource", PrevalenceSource, PopulationSource, KnownSource, AreasSource, CompositionSource)
 Result = TypeVar("Result")
 
 

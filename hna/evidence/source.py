@@ -301,12 +301,34 @@ class AreasSource(_Source):
     """What the table holds."""
 
 
-Source = PrevalenceSource | PopulationSource | KnownSource | AreasSource
+class CompositionSource(_Source):
+    """People of places divided by the levels of a factor, such as fifths of deprivation or ethnic groups."""
+
+    kind: Literal["composition"]
+    """What the table holds."""
+    factor: Literal["deprivation", "ethnicity"]
+    """What people are divided by; the name of the table's column."""
+    levels: Annotated[list[str], Field(min_length=2)]
+    """Values of that column in order; the most deprived first."""
+    base: Literal["resident", "registered", "household", "school-roll"]
+    """Who is counted."""
+    small_areas: Id | None = None
+    """A lookup on the shelf whose parents end in `-D<level>`: each of its small areas is of one level throughout."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> CompositionSource:
+        if len(set(self.levels)) != len(self.levels):
+            raise ValueError("levels are named once each")
+        return self
+
+
+Source = PrevalenceSource | PopulationSource | KnownSource | AreasSource | CompositionSource
 KINDS: dict[str, type[Source]] = {
     "prevalence": PrevalenceSource,
     "population": PopulationSource,
     "known": KnownSource,
     "areas": AreasSource,
+    "composition": CompositionSource,
 }
 
 

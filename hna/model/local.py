@@ -28,9 +28,11 @@ NOT_FOR = {
     "significance": "testing whether a place differs from England",
     "monitoring": "following change that an intervention brought about",
     "hot-spots": "mapping hot spots",
-    "smoothing": "smoothing: a synthetic map holds no local information to smooth",
+    "smoothing": "smoothing on a map (it holds no local information to smooth)",
 }
 _HALVINGS = 80
+_STEPS = 60
+_SETTLED = 1e-13
 _REACH = 60.0
 
 
@@ -154,7 +156,7 @@ def check_adjustments(ratios: Sequence[Ratios], already: Sequence[str] = ()) -> 
 def recentre(rate: ArrayLike, log_ratio: ArrayLike, reference: ArrayLike | None, scale: Scale = "odds") -> Array:
     """Rates by level of a factor whose total over a reference population is that of the rate, in every draw.
 
-    Odds: ``p(g, f) = expit(logit p(g) + ln OR(f) + κ(g))`` with κ found by bisection so that
+    Odds: ``p(g, f) = expit(logit p(g) + ln OR(f) + κ(g))`` with κ found by Newton's method so that
     ``Σ_f P(g, f)·p(g, f) = p(g)·Σ_f P(g, f)``. Risk: ``p(g, f) = p(g)·RR(f)/c(g)`` with
     ``c(g) = Σ_f P(g, f)·RR(f)/Σ_f P(g, f)``.
 
@@ -204,15 +206,20 @@ def recentre(rate: ArrayLike, log_ratio: ArrayLike, reference: ArrayLike | None,
         return found
     if (p <= 0).any() or (p >= 1).any():
         raise QuantityError("a rate of 0 or 1 has no odds")
-    base = logit(p)[:, None, :] + ratio
-    spread = float(np.abs(ratio).max())
-    low, high = np.full(p.shape, -2 * spread - 1e-9), np.full(p.shape, 2 * spread + 1e-9)
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        short = (share * expit(base + middle[:, None, :])).sum(axis=1) < p
-        low, high = np.where(short, middle, low), np.where(short, high, middle)
-    kept: Array = expit(base + ((low + high) / 2)[:, None, :])
-    # What halving leaves is a rounding error; one multiplication puts the total where it belongs.
+    # On the logit scale the total is nearly straight in κ, so Newton's steps settle at once.
+    target = logit(p)
+    base = target[:, None, :] + ratio - (share * ratio).sum(axis=1, keepdims=True)
+    shift = np.zeros_like(p)
+    for _ in range(_STEPS):
+        kept: Array = expit(base + shift[:, None, :])
+        total_now = (share * kept).sum(axis=1)
+        slope = (share * kept * (1 - kept)).sum(axis=1)
+        step = (target - logit(total_now)) * total_now * (1 - total_now) / slope
+        shift = shift + step
+        if np.abs(step).max() < _SETTLED:
+            break
+    kept = expit(base + shift[:, None, :])
+    # What is left is a rounding error; one multiplication puts the total where it belongs.
     exact: Array = kept * (p / (share * kept).sum(axis=1))[:, None, :]
     return exact
 

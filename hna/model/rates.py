@@ -17,8 +17,18 @@ from hna.measure.draws import DEFAULT_DRAWS, check_draws, normal, uniform
 from hna.measure.estimate import Cited, Estimate, Universe
 from hna.model.defaults import Defaults, read_defaults
 from hna.model.hidden_part import multiplied_part
+from hna.model.local_part import Local, local_part
 from hna.model.pool_part import pooled_part
-from hna.model.rates_parts import ENGLAND, Part, group_parts, make_part, one_condition, same_ages
+from hna.model.rates_parts import (
+    ENGLAND,
+    Part,
+    beside,
+    check_mean,
+    group_parts,
+    make_part,
+    one_condition,
+    same_ages,
+)
 from hna.model.spec import Model
 
 __all__ = ["ENGLAND", "TERMS", "Part", "Rates", "make_rates", "shift_logit"]
@@ -44,6 +54,7 @@ class Rates(Estimate):
     defaults : what was assumed.
     scenarios : the same need resting on each further source alone, where the model asks for an envelope; the rates
         themselves then rest on the first source named.
+    local : what carries the rate to a place by who lives there; None where every place has the same rate.
     """
 
     model: Model = None  # type: ignore[assignment]
@@ -56,6 +67,7 @@ class Rates(Estimate):
     defaults: Defaults = None  # type: ignore[assignment]
     notes: tuple[str, ...] = ()
     scenarios: tuple[Rates, ...] = ()
+    local: Local | None = None
 
     @property
     def size(self) -> int:
@@ -74,16 +86,33 @@ class Rates(Estimate):
 
     @property
     def has_transport(self) -> bool:
-        """Whether areas have rates of their own."""
+        """Whether areas have errors of their own."""
         return any(part.transport > 0 for part in self.parts)
+
+    @property
+    def by_area(self) -> bool:
+        """Whether areas have rates of their own."""
+        return self.has_transport or self.local is not None
 
     @property
     def changes_by_year(self) -> bool:
         """Whether years have rates of their own."""
         return any(part.staleness > 0 and part.studied is not None for part in self.parts)
 
-    def mean(self) -> Array:
-        """Published rates, shape (severity, sex, age): all layers, then exclusive strata."""
+    def mean(self, area: str = "") -> Array:
+        """Published rates, shape (severity, sex, age): all layers, then exclusive strata.
+
+        Parameters
+        ----------
+        area : code of the place to which the rate is carried; blank for the rate as published.
+        """
+        published = self._published()
+        if self.local is None or not area:
+            return published
+        here = self.local.mean(area).reshape(1, *published.shape[1:])
+        return np.concatenate([here, here * published[1:] / published[:1]])
+
+    def _published(self) -> Array:
         blocks = []
         for group in self.groups:
             means = [_spread(part.layers.mean, part, self.sexes) for part in group]
@@ -94,7 +123,7 @@ class Rates(Estimate):
             blocks.append(top)
         return np.concatenate(blocks, axis=-1)
 
-    def at(self, area: str, year: int, terms: Sequence[str] = TERMS) -> Array:
+    def at(self, area: str, year: int, terms: Sequence[str] = TERMS, errors_of: str | None = None) -> Array:
         """Draws of the rate in an area and year.
 
         ``logit p = logit(sampling draw) + study + staleness·(year − fieldwork) + transport(area)``, each error shared by
@@ -102,21 +131,50 @@ class Rates(Estimate):
 
         Parameters
         ----------
-        area : code; it keys the transport error, so that the same area always gets the same draws.
+        area : code; it keys the transport error, so that the same area always gets the same draws. Blank: the rate as
+            published, not carried to any place.
         year : calendar year.
         terms : which errors to add to sampling.
+        errors_of : code of a larger area whose transport error this one shares; None for its own.
 
         Returns
         -------
-        array of shape (severity, sex, age, draw): layers, then exclusive strata; proportions.
+        array of shape (severity, sex, age, draw): layers, then exclusive strata; proportions. With a local adjustment
+            the transport error comes after it, so that the national total holds before it in every draw.
         """
+        if self.local is None or not area:
+            return self._drawn(errors_of or area, year, terms)
+        before = tuple(term for term in terms if term != "transport")
+        national = self._drawn("", year, before)
+        here = self.local.place(area, national[0], (year if self.changes_by_year else 0, before))
+        if "transport" in terms and self.has_transport:
+            here = self._moved(here, errors_of or area)
+        if len(national) == 1:
+            return here[None]
+        return np.concatenate([here[None], here[None] * national[1:] / national[:1]])
+
+    def _moved(self, rate: Array, area: str) -> Array:
+        blocks, start = [], 0
+        for group in self.groups:
+            ages = slice(start, start + len(group[0].layers.ages.bands))
+            start = ages.stop
+            noise = [part.transport * self._transport(part, area) for part in group]
+            spread = [np.full(self.size, part.transport**2) for part in group]
+            mixed = (noise[0], spread[0]) if len(group) == 1 else (self._mix(noise), self._mix(spread))
+            blocks.append(shift_logit(rate[:, ages], *mixed))
+        return np.concatenate(blocks, axis=1)
+
+    def _transport(self, part: Part, area: str) -> Array:
+        return normal(self.seed, f"transport:{part.source.id}:{area}", self.size)
+
+    def _drawn(self, area: str, year: int, terms: Sequence[str]) -> Array:
         blocks = []
         for group in self.groups:
             drawn = [_spread(self._layer_draws(part, area, year, terms), part, self.sexes) for part in group]
-            top = drawn[0] if len(group) == 1 else self._mix(drawn, "mixture")
+            top = drawn[0] if len(group) == 1 else self._mix(drawn)
             if self.strata:
                 shares = [_spread(_shares(part), part, self.sexes) for part in group]
-                share = shares[0] if len(group) == 1 else self._mix(shares, "mixture")
+                share = shares[0] if len(group) == 1 else self._mix(shares)
                 top = np.concatenate([top, top[:1] * share])
             blocks.append(top)
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=2)
@@ -134,27 +192,27 @@ class Rates(Estimate):
             noise = noise + spread * normal(self.seed, f"staleness:{name}", self.size)
             variance += spread**2
         if "transport" in terms and part.transport > 0:
-            noise = noise + part.transport * normal(self.seed, f"transport:{name}:{area}", self.size)
+            noise = noise + part.transport * self._transport(part, area)
             variance += part.transport**2
         if variance == 0.0:
             return drawn
         return shift_logit(drawn, noise, variance)
 
-    def _mix(self, alternatives: list[Array], name: str) -> Array:
-        points = uniform(self.seed, f"{name}:{self.model.need}", self.size)
+    def _mix(self, alternatives: list[Array]) -> Array:
+        points = uniform(self.seed, f"mixture:{self.model.need}", self.size)
         chosen = np.minimum((points * len(alternatives)).astype(int), len(alternatives) - 1)
         mixed: Array = np.choose(chosen, alternatives)
         return mixed
 
 
-def shift_logit(rate: Array, noise: Array, variance: float) -> Array:
+def shift_logit(rate: Array, noise: Array, variance: float | Array) -> Array:
     """Rates moved by noise on the logit scale, means kept.
 
     Parameters
     ----------
     rate : shape (..., draw), proportions inside (0, 1).
     noise : shape (draw,), normal with mean 0.
-    variance : of the noise.
+    variance : of the noise, or of each draw's.
 
     Returns
     -------
@@ -203,8 +261,6 @@ def make_rates(model: Model, shelf: Shelf, draws: int = DEFAULT_DRAWS, seed: int
         What is wrong with the model or its sources.
     """
     check_draws(draws)
-    if model.local:
-        raise ModelError(_not_here("local", "local adjustment"))
     if model.prevalence.combine == "envelope":
         return _envelope(model, shelf, draws, seed)
     defaults = read_defaults(shelf)
@@ -247,7 +303,26 @@ def make_rates(model: Model, shelf: Shelf, draws: int = DEFAULT_DRAWS, seed: int
         groups=tuple(groups), strata=strata, layers=names, sexes=sexes, ages=axis, seed=seed, defaults=defaults, notes=notes,
     )  # fmt: skip
     found = _labelled(bare, parts, held)
-    return replace(found, citations=(*found.citations, *also)) if also else found
+    found = replace(found, citations=(*found.citations, *also)) if also else found
+    return _carried(found, shelf) if model.local else found
+
+
+def _carried(national: Rates, shelf: Shelf) -> Rates:
+    """The rate, and what carries it to places."""
+    if national.layers != ("",):
+        what = "rates by overlapping severity cannot be carried to a place"
+        raise ModelError(Fault(what, "Use rates of all cases together, or no local step", field="local"))
+    mean, drawn = national.mean()[0], national.at("", 0, terms=())[0]
+    sexes = (national.model.sex,) if national.sexes == ("persons",) else national.sexes
+    local = local_part(
+        national.model, shelf, national.universe.condition, sexes, national.ages, mean, drawn,
+        national.seed, national.defaults,
+    )  # fmt: skip
+    cited = {source.id: source for source in (*national.citations, *local.cited)}
+    return replace(
+        national, local=local, citations=tuple(cited.values()), notes=(*national.notes, *local.notes),
+        flags=tuple(sorted({*national.flags, *local.flags})),
+    )  # fmt: skip
 
 
 def _labelled(bare: Rates, parts: list[Part], held: list[Part]) -> Rates:
@@ -276,34 +351,8 @@ def _labelled(bare: Rates, parts: list[Part], held: list[Part]) -> Rates:
         seed=bare.seed, defaults=bare.defaults,
         notes=(*bare.notes, *((f"severity: {splitter}",) if splitter else ())),
     )  # fmt: skip
-    _check_mean(found)
+    check_mean(found)
     return found
-
-
-def _check_mean(rates: Rates) -> None:
-    """The mean of the draws is the published rate, to within Monte Carlo error or half a per cent (R141)."""
-    drawn = rates.draws.transpose(..., "draw").values
-    headline = rates.headline.values
-    error = 4 * drawn.std(axis=-1) / np.sqrt(drawn.shape[-1])
-    off = np.abs(drawn.mean(axis=-1) - headline) > np.maximum(error, 0.005 * headline)
-    if off.any():
-        rows = [
-            f"published {headline[tuple(at)]:.5g}, mean of draws {drawn[tuple(at)].mean():.5g}"
-            for at in np.argwhere(off)[:5]
-        ]
-        raise ModelError(
-            Fault(
-                "draws do not have the published rate as their mean",
-                "Are the error terms too wide?",
-                rows=rows,
-                code="R141",
-            )
-        )
-
-
-def _not_here(field: str, what: str) -> Fault:
-    remedy = "Use hna.model.local with people by the factor, and no local step in the model file"
-    return Fault(f"{what} cannot be run from a model file by this version", remedy, field=field)
 
 
 def _envelope(model: Model, shelf: Shelf, draws: int, seed: int) -> Rates:
@@ -315,23 +364,10 @@ def _envelope(model: Model, shelf: Shelf, draws: int, seed: int) -> Rates:
     first, *others = [make_rates(one, shelf, draws, seed) for one in alone]
     names = [one.prevalence.sources[0].source for one in alone]
     said = [f"each source is run alone and none averaged; these figures rest on {names[0]}"]
-    said += [_beside(name, first, other) for name, other in zip(names[1:], others, strict=True)]
+    said += [beside(name, first, other) for name, other in zip(names[1:], others, strict=True)]
     flags = dict.fromkeys(flag for one in (first, *others) for flag in one.flags)
     citations = {source.id: source for one in (first, *others) for source in one.citations}
     return replace(
         first, model=model, scenarios=tuple(others), notes=(*first.notes, *said),
         flags=tuple(sorted({*flags, "W301"})), citations=tuple(citations.values()),
     )  # fmt: skip
-
-
-def _beside(name: str, first: Rates, other: Rates) -> str:
-    """How far another source's rates are from those of the first, in words."""
-    if first.headline.shape != other.headline.shape or (first.headline.values <= 0).any():
-        return f"{name} alone divides people otherwise"
-    times = other.headline.values / first.headline.values
-    low, high = float(times.min()), float(times.max())
-    return (
-        f"{name} alone gives {low:.2f} times these rates"
-        if high - low < 0.005
-        else (f"{name} alone gives {low:.2f} to {high:.2f} times these rates, by age and sex")
-    )

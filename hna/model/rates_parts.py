@@ -14,6 +14,7 @@ from hna.evidence.prevalence import Prevalence, read_prevalence
 from hna.evidence.shelf import Shelf
 from hna.evidence.source import PopulationSource, PrevalenceSource
 from hna.measure.ages import AgeBand, common_refinement
+from hna.measure.estimate import Estimate
 from hna.model.defaults import Defaults
 from hna.model.spec import Model, UsedSource
 from hna.model.strata import Layers, layers_of, split_by
@@ -221,3 +222,43 @@ def same_ages(group: list[Part]) -> tuple[Part, ...]:
         )  # fmt: skip
         even.append(replace(part, layers=layers))
     return tuple(even)
+
+
+def check_mean(rates: Estimate) -> None:
+    """The mean of the draws is the published rate, to within Monte Carlo error or half a per cent (R141).
+
+    Raises
+    ------
+    ModelError
+        R141, with the first cells that are off.
+    """
+    drawn = rates.draws.transpose(..., "draw").values
+    headline = rates.headline.values
+    error = 4 * drawn.std(axis=-1) / np.sqrt(drawn.shape[-1])
+    off = np.abs(drawn.mean(axis=-1) - headline) > np.maximum(error, 0.005 * headline)
+    if off.any():
+        rows = [
+            f"published {headline[tuple(at)]:.5g}, mean of draws {drawn[tuple(at)].mean():.5g}"
+            for at in np.argwhere(off)[:5]
+        ]
+        raise ModelError(
+            Fault(
+                "draws do not have the published rate as their mean",
+                "Are the error terms too wide?",
+                rows=rows,
+                code="R141",
+            )
+        )
+
+
+def beside(name: str, first: Estimate, other: Estimate) -> str:
+    """How far another source's rates are from those of the first, in words."""
+    if first.headline.shape != other.headline.shape or (first.headline.values <= 0).any():
+        return f"{name} alone divides people otherwise"
+    times = other.headline.values / first.headline.values
+    low, high = float(times.min()), float(times.max())
+    return (
+        f"{name} alone gives {low:.2f} times these rates"
+        if high - low < 0.005
+        else (f"{name} alone gives {low:.2f} to {high:.2f} times these rates, by age and sex")
+    )

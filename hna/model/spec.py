@@ -69,6 +69,8 @@ class UsedSource(Record):
     """Ages taken from it; null: all that it has."""
     study: Id | None = None
     """Name of the survey, where several tables come from one: they then share its study error. Null: its own."""
+    adjusted_for: list[Id] = []
+    """Factors for which its rate was already adjusted to the place, such as deprivation: they are not adjusted for again."""
 
 
 class Pooling(Record):
@@ -229,16 +231,26 @@ class Compare(Record):
 
 
 class LocalAdjustment(Record):
-    """A step that carries the rate to a place."""
+    """A step that carries the rate to a place by who lives there: a synthetic estimate."""
 
-    method: Literal["relative-risk", "odds-ratio", "benchmark"]
-    """Named method."""
-    factor: str | None = None
-    """What people are divided by, such as deprivation."""
+    method: Literal["relative-risk", "odds-ratio"]
+    """How the levels of the factor differ: in odds, which never leave 0 to 1, or in risk."""
+    factor: Literal["deprivation", "ethnicity"]
+    """What people are divided by."""
     source: Id
-    """Where the ratios were printed."""
+    """A prevalence source with a column of that name: the rates of its levels are the ratios."""
     benchmark: str | None = None
-    """The total that is held."""
+    """Whose total is held: england, or the code of the area in which the rate was found. Null: refused (R412)."""
+    composition: Id | None = None
+    """People of each area by the levels, under data/composition. Null: the only one by this factor."""
+    adjusted_for: list[Literal["age", "sex", "deprivation", "ethnicity"]] = []
+    """What the source's rates by level were adjusted for. Age must be among them unless they are by age."""
+    between: Literal["straight"] | None = None
+    """For a source that prints only some levels: logarithms of the ratios straight in rank between them."""
+    judged: Judged | None = None
+    """Range of the rate of each level, where the source prints no uncertainty."""
+    because: str | None = None
+    """Why these ratios hold for this need and place."""
 
 
 class BestPractice(Record):

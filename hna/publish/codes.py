@@ -5,6 +5,8 @@ from __future__ import annotations
 CODES: dict[str, str] = {
     "N1004": "The count is hidden for disclosure control, so nothing that rests on it is stated.",
     "N1005": "The count is rounded for disclosure control, and what rests on it is computed from the rounded count.",
+    "N401": "A synthetic estimate: what would be expected of a population so composed. It is not for judging performance, "
+    "testing a place against another, following change or mapping hot spots.",
     "N461": "So few people are expected that the interval also holds the chance of who is actually there.",
     "N511": "The year is a projection: it shows what follows if today's age-specific rates continue. It is not a forecast.",
     "N602": "The publisher hides small counts. The count is carried as a range, never as nought.",
@@ -36,6 +38,7 @@ CODES: dict[str, str] = {
     "R412": "A relative risk has no reference population.",
     "R413": "A ratio that was not adjusted for age is not applied within ages.",
     "R414": "A relative risk would take a rate above one.",
+    "R415": "Nothing says how the people of this place are divided by what the rate is adjusted for.",
     "R422": "The totals to be met contradict each other.",
     "R431": "Smoothing a synthetic estimate on a map adds no information.",
     "R432": "There are too few areas for a spatial model.",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from hna.evidence.source import AreasSource, KnownSource, PopulationSource, PrevalenceSource
+from hna.evidence.source import AreasSource, CompositionSource, KnownSource, PopulationSource, PrevalenceSource
 from hna.publish.tables import shown
 
 _PUBLIC = re.compile(r"https?://[^\s\"'<>\\]+")
-RECORDS = (AreasSource, KnownSource, PopulationSource, PrevalenceSource)
+RECORDS = (AreasSource, CompositionSource, KnownSource, PopulationSource, PrevalenceSource)
 
 
 def public(url: str | None) -> str:
