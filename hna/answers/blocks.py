@@ -257,6 +257,8 @@ class Carrier:
 
     def rate(self, code: str, year: int) -> Array:
         """Draws of the rate in one area, shape (severity, sex, age, draw), without any expansion."""
+        if self.rates.local is None:
+            return self.rates.at(self.errors_of.get(code, code), year)
         return self.rates.at(code, year, errors_of=self.errors_of.get(code))
 
 
