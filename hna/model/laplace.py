@@ -34,7 +34,7 @@ class Problem:
     """Binomial counts with a linear predictor, small groups and one large group, the areas.
 
     ``y ~ Binomial(n, expit(A·b + σ₀·z[area]))``, ``b ~ N(0, s²)`` with s given for coefficients and σ_g for the columns
-    of small group g, ``z ~ N(0, 1)``, ``σ ~ HalfNormal(scale)``.
+    of small group g, ``z ~ N(0, 1)``, ``p(σ) ∝ σ^power·exp(−½(σ/scale)²)``: half-normal for power 0, Rayleigh for power 1.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Problem:
     prior : shape (column,), prior standard deviation of coefficients; ignored for groups.
     area : shape (cell,), position of each cell's area.
     areas : how many areas there are with cells.
-    scale : of the half-normal priors, one for each σ: areas first.
+    scale, power : of the priors, one for each σ: areas first.
     """
 
     cases: Array
@@ -55,6 +55,7 @@ class Problem:
     area: Ints
     areas: int
     scale: Array
+    power: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,7 +247,7 @@ def _spread(problem: Problem, theta: Array) -> Array:
 
 
 def _log_prior(problem: Problem, theta: Array) -> Array:
-    density: Array = (theta - 0.5 * (np.exp(theta) / problem.scale) ** 2).sum(axis=1)
+    density: Array = ((1 + problem.power) * theta - 0.5 * (np.exp(theta) / problem.scale) ** 2).sum(axis=1)
     return density
 
 

@@ -15,18 +15,23 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from hna.errors import Fault, ModelError, SourceError
+from hna.errors import Fault, ModelError
 from hna.measure.draws import check_level, stream
 from hna.model.fit_sampler import Diagnostics, quietly, sample_model, until_passed
 from hna.model.fit_store import fingerprint, keep, recall
 from hna.model.laplace import Draws, Problem, solve
-from hna.model.survey_formula import Coding, Formula, cells, labels
+from hna.model.survey_cells import Cells, cells, complete, labels, people_in
+from hna.model.survey_formula import Coding, Formula
 from hna.model.survey_result import Poststratified
 
-__all__ = ["Fit", "Poststratified", "Spec", "fit", "sample_problem"]
+__all__ = ["Fit", "Poststratified", "Spec", "fit", "mapped", "sample_problem"]
 
 Array = NDArray[np.float64]
 Method = Literal["auto", "laplace", "nutpie", "pymc"]
+
+_MODEL = 2
+"""Number of the model's form, part of the fingerprint of a stored fit."""
+_BLOCK = 2**21
 
 
 @dataclass(frozen=True)
@@ -36,11 +41,14 @@ class Spec:
     Parameters
     ----------
     formula : ``outcome ~ covariate + (1 | group) + rw(age) + (1 | area)``; the outcome is a 0/1 column or ``cases / size``.
-        Numbers are standardised, text becomes categories; ``(1 | a:b)`` crosses two columns.
-    area : the grouping that is mapped; blank: the last ``(1 | …)`` of the formula.
+        Numbers are standardised, text becomes categories, and so do numbers inside ``C(…)``; ``(1 | a:b)`` crosses two
+        columns; a name with blanks goes between back-ticks.
+    area : the grouping that is mapped; blank: the ``(1 | …)`` of one column that has most levels in the sample.
     weights : column of design weights, or blank.
     coefficient, intercept : prior standard deviations, logit scale, of standardised coefficients and the intercept.
     group : scale of the half-normal priors of groups' standard deviations.
+    between : scale (and mode) of the Rayleigh prior of the areas' standard deviation: areas differ, so none is pooled
+        away entirely where a small survey cannot tell.
     """
 
     formula: str
@@ -49,6 +57,7 @@ class Spec:
     coefficient: float = 2.5
     intercept: float = 5.0
     group: float = 1.0
+    between: float = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +68,9 @@ class Fit:
     ----------
     spec, coding : what was fitted, and how columns were read.
     area : name of the area column.
-    cells : one row a cell, with ``cases`` and ``size`` (effective, under weights).
+    cells : what was fitted, shape (cell,); effective numbers under weights.
     posterior : draws of columns, areas' effects and standard deviations.
     columns : what the posterior's columns belong to: name and position of the first of each block.
-    effect : design effect of the weights.
     engine : laplace, nutpie or pymc.
     diagnostics : of the sampler; None under Laplace, whose k̂ is in `posterior`.
     """
@@ -70,10 +78,9 @@ class Fit:
     spec: Spec
     coding: Coding
     area: str
-    cells: pd.DataFrame
+    cells: Cells
     posterior: Draws
     columns: dict[str, slice]
-    effect: float
     engine: str
     diagnostics: Diagnostics | None
     seed: int
@@ -90,21 +97,15 @@ class Fit:
         """Mean and limits of every coefficient (of standardised covariates) and standard deviation, logit scale."""
         check_level(level)
         names = [*self.coding.names, *(f"sd {name}" for name in (self.area, *list(self.columns)[1:]))]
-        drawn = np.column_stack([self.posterior.columns[:, self.columns["fixed"]], self.posterior.sigma])
+        drawn = np.column_stack([self.posterior.columns[:, self.columns[""]], self.posterior.sigma])
         low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
         return pd.DataFrame({"term": names, "mean": drawn.mean(axis=0), "lower": low, "upper": high})
 
     def rates(self, frame: pd.DataFrame) -> Array:
         """Draws of the rate in each row of a frame, shape (row, draw); areas and groups not sampled are drawn anew."""
-        missing = [name for name in self.coding.formula.columns if name not in frame]
-        if missing:
-            raise SourceError(
-                Fault("columns are not in the frame", "Give the frame what the formula names", rows=missing)
-            )
-        if frame[list(self.coding.formula.columns)].isna().to_numpy().any():
-            raise SourceError(Fault("the frame has empty cells", "An empty cell is never a zero"))
+        complete(frame, self.coding.formula.columns, "frame")
         held = self.posterior
-        eta = held.columns[:, self.columns["fixed"]] @ self.coding.fixed(frame).T
+        eta = held.columns[:, self.columns[""]] @ self.coding.fixed(frame).T
         for number, (name, where) in enumerate(list(self.columns.items())[1:], start=1):
             if name in self.coding.formula.walks:
                 eta = eta + held.columns[:, where] @ self.coding.walk(frame, name).T
@@ -116,7 +117,7 @@ class Fit:
 
     def _effects(self, frame: pd.DataFrame, name: str, known: Array, sigma: Array) -> Array:
         at = self.coding.positions(frame, name, known=False)
-        text = np.array(labels(frame, name), dtype=object)
+        text = labels(frame, name)
         found = known[:, np.maximum(at, 0)]
         for level in sorted(set(text[at < 0])):
             # A level that was not sampled: what the others say of one more.
@@ -127,7 +128,7 @@ class Fit:
     def poststratify(
         self,
         frame: pd.DataFrame,
-        people: str = "people",
+        people: str | None = "people",
         by: str | Sequence[str] | None = None,
         *,
         realised: bool = True,
@@ -140,40 +141,49 @@ class Fit:
         ----------
         frame : one row a cell of the population, with the formula's columns and how many people it holds; every area
             wanted, sampled or not. A row a person, with no column of people, also serves.
-        people : column of people.
+        people : column of people; None: every row is one person.
         by : columns to give rates by; None for the area.
         realised : whether the draws are of the share among the very people who live there (binomial around the rate),
             or of the rate that such people have; the former is what a count would find, and matters where few live.
+
+        Returns
+        -------
+        rates with draws of shape (label, draw), labels in the order of text; `Poststratified.table` has a row a label.
+
+        Raises
+        ------
+        SourceError
+            If a column is absent or has gaps, an area or level is written differently from the sample's, a category or
+            an age has levels that the sample has not, or people are negative.
         """
-        names = [by] if isinstance(by, str) else list(by or [self.area])
-        table = frame.copy()
-        if people not in table:
-            table[people] = 1.0
+        names = [by] if isinstance(by, str) else list(by or self.area.split(":"))
         columns = list(dict.fromkeys([*self.coding.formula.columns, *names]))
-        absent = [name for name in columns if name not in table]
-        if absent:
-            raise SourceError(
-                Fault("columns are not in the frame", "Give the frame what the formula names", rows=absent)
-            )
-        if table[people].isna().any() or (table[people] < 0).any():
-            raise SourceError(Fault("people are missing or negative in the frame", field=people))
-        whole = table.groupby(columns, observed=True, sort=True)[people].sum().reset_index()
-        whole = whole[whole[people] > 0]
-        rate = self.rates(whole)
-        weight = whole[people].to_numpy(dtype=float)
-        keys = whole[names].astype(str).agg(":".join, axis=1)
-        groups, at = np.unique(keys.to_numpy(dtype=object).astype(str), return_inverse=True)
-        total = np.zeros((len(groups), rate.shape[1]))
-        np.add.at(total, at, rate * weight[:, None])
+        complete(frame, columns, "frame")
+        count = people_in(frame, people, columns)
+        at = pd.factorize(pd.MultiIndex.from_arrays([labels(frame, name) for name in columns]), sort=True)[0]
+        _, first = np.unique(at, return_index=True)
+        weight = np.bincount(at, count)
+        whole, weight = frame[columns].iloc[first[weight > 0]], weight[weight > 0]
+        for name in self.coding.levels:
+            self.coding.positions(whole, name, known=name not in self.coding.formula.groups)
+        groups, at = np.unique(labels(whole, ":".join(names)).astype(str), return_inverse=True)
+        draws = len(self.posterior.columns)
+        total, chance = np.zeros((2, len(groups), draws))
+        rows = max(_BLOCK // draws, 1)
+        for start in range(0, len(whole), rows):
+            part = slice(start, start + rows)
+            rate = self.rates(whole.iloc[part])
+            np.add.at(total, at[part], rate * weight[part, None])
+            np.add.at(chance, at[part], rate * (1 - rate) * weight[part, None])
         size = np.asarray(np.bincount(at, weight), dtype=float)
         share = total / size[:, None]
         if realised:
-            chance = np.zeros_like(total)
-            np.add.at(chance, at, rate * (1 - rate) * weight[:, None])
             share = self._realised(groups, share, size, chance / size[:, None])
-        direct = self._direct(names) if set(names) <= set(self.cells) else {}
-        own = self._own_data() if names == [self.area] else {}
-        return Poststratified(tuple(groups.tolist()), share, size, direct, own, ":".join(names))
+        sampled = set(names) <= set(self.cells.table)
+        own = self._own_data() if names == self.area.split(":") else {}
+        return Poststratified(
+            tuple(groups.tolist()), share, size, self._direct(names) if sampled else {}, own, ":".join(names)
+        )
 
     def _realised(self, groups: NDArray[np.str_], share: Array, size: Array, chance: Array) -> Array:
         """Shares among people who are there: binomial, its deviation cut to that of people of differing chances."""
@@ -186,9 +196,9 @@ class Fit:
         return np.clip(found, 0.0, 1.0)
 
     def _direct(self, names: Sequence[str]) -> dict[str, tuple[float, float]]:
-        keys = self.cells[list(names)].astype(str).agg(":".join, axis=1)
-        summed = self.cells[["cases", "size"]].groupby(keys.to_numpy()).sum()
-        return {str(key): (row["cases"] / row["size"], row["size"]) for key, row in summed.iterrows()}
+        keys, at = np.unique(labels(self.cells.table, ":".join(names)).astype(str), return_inverse=True)
+        cases, size = np.bincount(at, self.cells.cases), np.bincount(at, self.cells.size)
+        return dict(zip(keys.tolist(), zip((cases / size).tolist(), size.tolist(), strict=True), strict=True))
 
     def _own_data(self) -> dict[str, float]:
         prior = float((self.posterior.sigma[:, 0] ** 2).mean())
@@ -210,7 +220,8 @@ def fit(
     """A multilevel logistic model of a survey.
 
     Rows are summed into cells first; ``cases ~ Binomial(size, π)``, ``logit π = Xβ + Σ group effects + area effect``,
-    effects normal with half-normal standard deviations, walks a random walk over ordered levels.
+    effects normal with half-normal standard deviations (areas': Rayleigh, whose density is nothing at nothing, so that
+    areas of a small survey are not all pooled into one), walks a random walk over ordered levels.
 
     Parameters
     ----------
@@ -233,28 +244,34 @@ def fit(
     References
     ----------
     Gelman A, Little TC. Surv Methodol 1997;23:127-135. Park DK, Gelman A, Bafumi J. Polit Anal 2004;12:375-385.
-    doi 10.1093/pan/mph024.
+    doi 10.1093/pan/mph024. Chung Y, Rabe-Hesketh S, Dorie V, Gelman A, Liu J. Psychometrika 2013;78:685-709 (priors
+    that are nothing at nothing). doi 10.1007/s11336-013-9328-2.
     """
     chosen = Spec(spec) if isinstance(spec, str) else spec
     formula = Formula.read(chosen.formula)
-    area = chosen.area or (formula.groups[-1] if formula.groups else "")
-    if not area:
-        raise ModelError(
-            Fault("the formula has no (1 | area)", "Name the areas that are to be estimated", field="formula")
-        )
-    summed, effect = cells(sample, formula, chosen.weights)
-    coding = Coding.learn(formula, summed, area)
-    at = coding.positions(summed, area, known=True)
-    order = np.argsort(at, kind="stable")
-    summed, at = summed.iloc[order].reset_index(drop=True), at[order]
-    problem, columns = _problem(summed, at, coding, area, chosen)
-    key = fingerprint(summed, asdict(chosen), method, draws, tune, seed)
+    area = mapped(formula, sample, chosen.area)
+    summed = cells(sample, formula.columns, (formula.cases, formula.size), area, chosen.weights)
+    coding = Coding.learn(formula, summed.table)
+    summed = summed.sorted_by(coding.positions(summed.table, area, known=True))
+    problem, columns = _problem(summed, coding, area, chosen)
+    key = fingerprint(summed.table, summed.cases, summed.size, asdict(chosen), _MODEL, method, draws, tune, seed)
     found = _recalled(store, key)
     if found is None:
         found = _run(problem, formula, method, draws, tune, seed)
         _kept(store, key, *found)
     held, engine, diagnostics = found
-    return Fit(chosen, coding, area, summed, held, columns, effect, engine, diagnostics, seed)
+    return Fit(chosen, coding, area, summed, held, columns, engine, diagnostics, seed)
+
+
+def mapped(formula: Formula, sample: pd.DataFrame, named: str) -> str:
+    """The group that was named, or that of one column with most levels, the last of several."""
+    single = [named] if named else [name for name in formula.groups if ":" not in name or name in sample]
+    if not single or single[0] not in formula.groups:
+        remedy = "Name the areas that are to be estimated, as (1 | area) or in Spec(area=…)"
+        raise ModelError(Fault(f"the formula has no (1 | {named or 'area'})", remedy, field="formula"))
+    if not named:
+        complete(sample, single, "sample")
+    return max(reversed(single), key=lambda name: 0 if named else len(set(labels(sample, name))))
 
 
 def _recalled(store: Path | None, key: str) -> tuple[Draws, str, Diagnostics | None] | None:
@@ -282,16 +299,14 @@ def _kept(store: Path | None, key: str, held: Draws, engine: str, diagnostics: D
         keep(store, key, {"columns": held.columns, "areas": held.areas, "sigma": held.sigma}, record)
 
 
-def _problem(
-    summed: pd.DataFrame, at: NDArray[np.intp], coding: Coding, area: str, spec: Spec
-) -> tuple[Problem, dict[str, slice]]:
-    blocks, group = [coding.fixed(summed)], [np.zeros(len(coding.names), dtype=np.intp)]
-    columns = {"fixed": slice(0, len(coding.names))}
+def _problem(summed: Cells, coding: Coding, area: str, spec: Spec) -> tuple[Problem, dict[str, slice]]:
+    blocks, group = [coding.fixed(summed.table)], [np.zeros(len(coding.names), dtype=np.intp)]
+    columns = {"": slice(0, len(coding.names))}
     for name in (*coding.formula.walks, *(one for one in coding.formula.groups if one != area)):
         if name in coding.formula.walks:
-            block = coding.walk(summed, name)
+            block = coding.walk(summed.table, name)
         else:
-            block = np.eye(len(coding.levels[name]))[coding.positions(summed, name, known=True)]
+            block = np.eye(len(coding.levels[name]))[coding.positions(summed.table, name, known=True)]
         start = sum(one.shape[1] for one in blocks)
         columns[name] = slice(start, start + block.shape[1])
         group.append(np.full(block.shape[1], len(blocks), dtype=np.intp))
@@ -299,9 +314,11 @@ def _problem(
     design = np.column_stack(blocks)
     prior = np.full(design.shape[1], spec.coefficient)
     prior[0] = spec.intercept
+    scale, power = np.full(len(blocks), spec.group), np.zeros(len(blocks))
+    scale[0], power[0] = spec.between, 1.0
     return Problem(
-        summed["cases"].to_numpy(), summed["size"].to_numpy(), design, np.concatenate(group), prior, at,
-        len(coding.levels[area]), np.full(len(blocks), spec.group),
+        summed.cases, summed.size, design, np.concatenate(group), prior, coding.positions(summed.table, area, known=True),
+        len(coding.levels[area]), scale, power,
     ), columns  # fmt: skip
 
 
@@ -344,6 +361,7 @@ def sample_problem(
         u = pm.Deterministic("u", sigma[0] * z)
         eta = pm.math.dot(problem.design, b) + u[problem.area]
         # Effective numbers under weights are not whole, so the binomial is written out.
+        pm.Potential("power", (problem.power * pm.math.log(sigma)).sum())
         pm.Potential("cases", (problem.cases * eta - sizes * pm.math.log1pexp(eta)).sum())
     return sample_model(
         pm, az, model, ("b", "u", "sigma"), draws=draws, tune=tune, chains=chains, seed=seed, sampler=sampler,

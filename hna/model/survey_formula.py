@@ -10,11 +10,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hna.errors import Fault, ModelError, SourceError
+from hna.model.survey_cells import labels, numbers
 
 Array = NDArray[np.float64]
 
-_TERM = re.compile(r"^(?:\(\s*1\s*\|\s*(?P<group>[\w:]+)\s*\)|rw\(\s*(?P<walk>\w+)\s*\)|(?P<plain>\w+))$")
-_HELP = "Write outcome ~ covariate + (1 | group) + rw(age) + (1 | area); outcome is a 0/1 column, or cases / size"
+_NAME = r"(?:`[^`]+`|[\w.]+)"
+_OUTCOME = re.compile(rf"^\s*({_NAME})\s*(?:/\s*({_NAME})\s*)?$")
+_TERM = re.compile(
+    rf"^(?:\(\s*1\s*\|\s*(?P<group>{_NAME}(?:\s*:\s*{_NAME})*)\s*\)|rw\(\s*(?P<walk>{_NAME})\s*\)"
+    rf"|C\(\s*(?P<category>{_NAME})\s*\)|(?P<plain>{_NAME}))$"
+)
+_PLUS = re.compile(r"\+(?=(?:[^`]*`[^`]*`)*[^`]*$)")
+_HELP = (
+    "Write outcome ~ covariate + C(category) + (1 | group) + rw(age) + (1 | area); outcome is a 0/1 column, or "
+    "cases / size; names with blanks go between back-ticks"
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,7 @@ class Formula:
     ----------
     cases, size : columns of the outcome; size is blank for a 0/1 outcome.
     plain : covariates, numbers or categories.
+    categories : those of them that are categories even where they are written as numbers, ``C(name)``.
     groups : columns whose effects are drawn from one normal each; ``a:b`` crosses two.
     walks : ordered columns whose effects follow a random walk.
     """
@@ -34,6 +45,7 @@ class Formula:
     plain: tuple[str, ...]
     groups: tuple[str, ...]
     walks: tuple[str, ...]
+    categories: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, text: str) -> Formula:
@@ -45,22 +57,27 @@ class Formula:
             If it is no such line.
         """
         left, found, right = text.partition("~")
-        outcome = [part.strip() for part in left.split("/")]
-        if not found or len(outcome) > 2 or not all(part.isidentifier() for part in outcome):
+        outcome = _OUTCOME.match(left)
+        if not found or outcome is None:
             raise ModelError(Fault(f"{text!r} is no formula", _HELP, field="formula"))
-        plain: list[str] = []
-        groups: list[str] = []
-        walks: list[str] = []
-        for term in re.split(r"\+(?![^()]*\))", right):
+        held: dict[str, list[str]] = {"plain": [], "category": [], "group": [], "walk": []}
+        for term in _PLUS.split(right):
             if term.strip() in ("", "1"):
                 continue
             matched = _TERM.match(term.strip())
             if matched is None:
                 raise ModelError(Fault(f"{term.strip()!r} is no term of a formula", _HELP, field="formula"))
-            for name, held in (("plain", plain), ("group", groups), ("walk", walks)):
-                if matched[name]:
-                    held.append(matched[name])
-        return cls(outcome[0], outcome[1] if len(outcome) == 2 else "", tuple(plain), tuple(groups), tuple(walks))
+            for kind, names in held.items():
+                if matched[kind]:
+                    names.append(re.sub(r"\s*:\s*", ":", matched[kind]).replace("`", ""))
+        cases, size = (name.strip("`") for name in (outcome[1], outcome[2] or ""))
+        plain = [*held["plain"], *held["category"]]
+        terms = [*plain, *held["group"], *held["walk"]]
+        twice = sorted({name for name in terms if terms.count(name) > 1 or name in (cases, size)})
+        if twice:
+            what = "the formula names a column twice, or its outcome as a term"
+            raise ModelError(Fault(what, _HELP, field="formula", rows=twice))
+        return cls(cases, size, tuple(plain), tuple(held["group"]), tuple(held["walk"]), tuple(held["category"]))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -88,22 +105,30 @@ class Coding:
     bases: dict[str, Array]
 
     @classmethod
-    def learn(cls, formula: Formula, table: pd.DataFrame, area: str) -> Coding:
-        """From the sample."""
+    def learn(cls, formula: Formula, table: pd.DataFrame) -> Coding:
+        """From the sample.
+
+        Raises
+        ------
+        ModelError
+            If a group has one level in the sample, or a walk has.
+        """
         centre, scale, levels, bases = {}, {}, {}, {}
         for name in formula.plain:
-            if pd.api.types.is_numeric_dtype(table[name]):
-                values = table[name].to_numpy(dtype=float)
+            if pd.api.types.is_numeric_dtype(table[name]) and name not in formula.categories:
+                values = numbers(table, name, "sample")
                 centre[name], scale[name] = float(values.mean()), float(values.std()) or 1.0
             else:
-                levels[name] = tuple(sorted(set(table[name].astype(str))))
+                levels[name] = tuple(sorted(set(labels(table, name)), key=_order))
         for name in formula.walks:
-            levels[name] = tuple(sorted(set(table[name].astype(str)), key=_order))
+            levels[name] = tuple(sorted(set(labels(table, name)), key=_order))
             bases[name] = random_walk(len(levels[name]))
         for name in formula.groups:
             levels[name] = tuple(sorted(set(labels(table, name))))
-        if area not in levels:
-            raise ModelError(Fault(f"the formula has no (1 | {area})", _HELP, field="formula"))
+        single = [name for name in formula.groups if len(levels[name]) < 2]
+        if single:
+            what = "groups have one level in the sample, which says nothing of how levels differ"
+            raise ModelError(Fault(what, "Leave them out of the formula", field="formula", rows=single))
         return cls(formula, centre, scale, levels, bases)
 
     @property
@@ -125,7 +150,7 @@ class Coding:
         held = [np.ones(len(table))]
         for name in self.formula.plain:
             if name in self.centre:
-                held.append((table[name].to_numpy(dtype=float) - self.centre[name]) / self.scale[name])
+                held.append((numbers(table, name, "frame") - self.centre[name]) / self.scale[name])
             else:
                 at = self.positions(table, name, known=True)
                 held += [(at == n).astype(float) for n in range(1, len(self.levels[name]))]
@@ -137,20 +162,32 @@ class Coding:
         return basis
 
     def positions(self, table: pd.DataFrame, name: str, *, known: bool) -> NDArray[np.intp]:
-        """Position of each row's level, shape (row,); −1 for one that the sample has not, unless it must be known."""
+        """Position of each row's level, shape (row,); −1 for one that the sample has not, unless it must be known.
+
+        Raises
+        ------
+        SourceError
+            If a level must be known and is not, or one is the same as a sampled one but for how it is written.
+        """
         at = {level: n for n, level in enumerate(self.levels[name])}
-        found = np.array([at.get(level, -1) for level in labels(table, name)], dtype=np.intp)
-        if known and (found < 0).any():
-            rows = sorted({level for level in labels(table, name) if level not in at})
-            remedy = "Group levels until the sample holds each, or make it a group: (1 | …)"
-            raise SourceError(Fault(f"the sample has nobody at some levels of {name}", remedy, field=name, rows=rows))
+        written = labels(table, name)
+        found = np.array([at.get(level, -1) for level in written], dtype=np.intp)
+        unknown = sorted(set(written[found < 0]))
+        alike = {_bare(level): level for level in set(at) - set(written)}
+        rows = [f"{level} (sample: {alike[_bare(level)]})" for level in unknown if _bare(level) in alike]
+        if rows:
+            remedy = "Write them alike in both tables"
+            raise SourceError(Fault(f"levels of {name} are written differently", remedy, field=name, rows=rows))
+        if known and unknown:
+            remedy = "Group levels until the sample holds each, leave the rows out of the frame, or use (1 | …)"
+            what = f"the sample has nobody at some levels of {name} that the frame has"
+            raise SourceError(Fault(what, remedy, field=name, rows=unknown))
         return found
 
 
-def labels(table: pd.DataFrame, name: str) -> list[str]:
-    """Labels of a column, or of two crossed, as text."""
-    parts = [table[part].astype(str) for part in name.split(":")]
-    return [":".join(values) for values in zip(*parts, strict=True)]
+def _bare(label: str) -> str:
+    """A label without what two tables may write differently: case, blanks, marks, leading zeros."""
+    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[^\w:]|_", "", label.casefold()))
 
 
 def random_walk(levels: int) -> Array:
@@ -175,51 +212,3 @@ def random_walk(levels: int) -> Array:
 def _order(label: str) -> tuple[float, str]:
     number = re.search(r"-?\d+(\.\d+)?", label)
     return (float(number[0]) if number else float("inf"), label)
-
-
-def cells(table: pd.DataFrame, formula: Formula, weights: str) -> tuple[pd.DataFrame, float]:
-    """A survey's rows summed into cells of everything the formula names.
-
-    With weights, a cell's share of cases is the weighted one and its size the number asked over the design effect
-    ``n·Σw²/(Σw)²``, so that the weights' cost in precision is paid.
-
-    Parameters
-    ----------
-    table : one row a person with a 0/1 outcome, or a row a cell with cases and size.
-    weights : column of design weights, or blank.
-
-    Returns
-    -------
-    one row a cell with the formula's columns, ``cases`` and ``size``; and the design effect.
-
-    Raises
-    ------
-    SourceError
-        If a column is absent, has gaps, or the outcome is not 0 or 1.
-    """
-    needed = [
-        *formula.columns,
-        formula.cases,
-        *([formula.size] if formula.size else []),
-        *([weights] if weights else []),
-    ]
-    absent = [name for name in needed if name not in table]
-    if absent:
-        raise SourceError(Fault("columns are not in the sample", rows=absent, remedy="Mend the formula or the table"))
-    if table[needed].isna().to_numpy().any():
-        gaps = [name for name in needed if table[name].isna().any()]
-        raise SourceError(Fault("the sample has empty cells", "Leave the rows out by a named act", rows=gaps))
-    case = table[formula.cases].to_numpy(dtype=float)
-    size = table[formula.size].to_numpy(dtype=float) if formula.size else np.ones(len(table))
-    if (case < 0).any() or (case > size).any() or (not formula.size and not np.isin(case, (0, 1)).all()):
-        raise SourceError(Fault("the outcome is not 0 or 1, or cases exceed size", field=formula.cases))
-    weight = table[weights].to_numpy(dtype=float) if weights else np.ones(len(table))
-    if (weight <= 0).any():
-        raise SourceError(Fault("a weight is not positive", field=weights))
-    effect = float((size.sum() * (size * weight**2).sum()) / (size * weight).sum() ** 2)
-    keep = table[list(formula.columns)].copy()
-    keep["_asked"], keep["_weight"], keep["_case"] = size, weight * size, weight * case
-    summed = keep.groupby(list(formula.columns), observed=True, sort=True).sum().reset_index()
-    summed["size"] = summed["_asked"] / effect
-    summed["cases"] = summed["size"] * summed["_case"] / summed["_weight"]
-    return summed.drop(columns=["_asked", "_weight", "_case"]), effect

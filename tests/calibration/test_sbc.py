@@ -92,7 +92,7 @@ def survey(rng: np.random.Generator):
     size[area >= 8] = 1
     cases = rng.binomial(size.astype(int), expit(design @ b + u[area])).astype(float)
     spread = np.array([0, 0, 1, 1, 1, 1])
-    problem = Problem(cases, size, design, spread, prior, area, 10, np.array([0.8, 0.8]))
+    problem = Problem(cases, size, design, spread, prior, area, 10, np.array([0.8, 0.8]), np.zeros(2))
     rate = expit(design @ b + u[area])
     return problem, {"b": b[1], "sigma": sigma[0], "u": u[9], "need": float(rate[:30].sum())}
 

@@ -11,7 +11,8 @@ from hna.errors import HnaError, ModelError, SourceError
 from hna.model.fit_store import keep, recall
 from hna.model.laplace import Problem, pareto_khat, solve
 from hna.model.survey import Spec, fit
-from hna.model.survey_formula import Formula, cells, random_walk
+from hna.model.survey_cells import cells
+from hna.model.survey_formula import Formula, random_walk
 
 FORMULA = "ill ~ sex + rw(age) + (1 | region) + (1 | area)"
 
@@ -101,15 +102,24 @@ def test_the_same_answer_again_and_from_cells(fitted):
 def test_equal_weights_change_nothing_and_unequal_ones_cost_precision():
     sample, _, _ = people()
     formula = Formula.read(FORMULA)
-    plain, one = cells(sample, formula, "")
-    same, effect = cells(sample.assign(w=3.0), formula, "w")
-    assert one == 1
-    assert effect == pytest.approx(1)
-    assert np.allclose(plain["cases"], same["cases"])
-    rng = np.random.default_rng(1)
-    uneven, effect = cells(sample.assign(w=rng.uniform(0.2, 3, len(sample))), formula, "w")
-    assert effect > 1.1
-    assert uneven["size"].sum() == pytest.approx(len(sample) / effect)
+
+    def summed(table: pd.DataFrame, weights: str = ""):
+        return cells(table, formula.columns, ("ill", ""), "area", weights)
+
+    plain = summed(sample)
+    same = summed(sample.assign(w=3.0), "w")
+    assert plain.effect == 1
+    assert same.effect == pytest.approx(1)
+    assert np.allclose(plain.cases, same.cases)
+    weight = np.random.default_rng(1).uniform(0.2, 3, len(sample))
+    uneven = summed(sample.assign(w=weight), "w")
+    assert uneven.effect > 1.1
+    where = sample["area"].to_numpy()
+    for area in ("A00", "A07"):
+        inside, mine = where == area, uneven.table["area"].to_numpy() == area
+        w, ill = weight[inside], sample["ill"].to_numpy()[inside]
+        assert uneven.size[mine].sum() == pytest.approx(w.sum() ** 2 / (w**2).sum())
+        assert uneven.cases[mine].sum() / uneven.size[mine].sum() == pytest.approx((w * ill).sum() / w.sum())
 
 
 def test_formulas_are_read():
@@ -189,7 +199,15 @@ def one_area_problem() -> Problem:
     size = rng.integers(3, 30, 36).astype(float)
     cases = rng.binomial(size.astype(int), expit(-1 + 0.7 * rng.normal(size=12)[area])).astype(float)
     return Problem(
-        cases, size, np.ones((36, 1)), np.zeros(1, dtype=np.intp), np.array([5.0]), area, 12, np.array([1.0])
+        cases,
+        size,
+        np.ones((36, 1)),
+        np.zeros(1, dtype=np.intp),
+        np.array([5.0]),
+        area,
+        12,
+        np.array([1.0]),
+        np.zeros(1),
     )
 
 
