@@ -44,7 +44,9 @@ def survey(areas: int = 70, cells: int = 700) -> Problem:
     cases = rng.binomial(size.astype(int), expit(eta)).astype(float)
     group = np.array([0] * 4 + [1] * 9)
     prior = np.array([5.0, 2.5, 2.5, 2.5] + [1.0] * 9)
-    return Problem(cases, size, np.column_stack([fixed, np.eye(9)[region]]), group, prior, area, areas, np.ones(2), np.zeros(2))
+    return Problem(
+        cases, size, np.column_stack([fixed, np.eye(9)[region]]), group, prior, area, areas, np.ones(2), np.zeros(2)
+    )
 
 
 def sampled(run: Callable[[int], tuple[object, Diagnostics]], draws: int) -> dict[str, object]:
