@@ -32,6 +32,7 @@ QOF = {
     "stroke": "STIA",
     "atrial-fibrillation": "AF",
     "diabetes": "DM",
+    "heart-failure": "HF",
 }
 BY_CCG = ("dementia", "learning-disability", "hypertension", "depression", "epilepsy", "mental-health")
 NEIGHBOURS_2014 = (

@@ -167,7 +167,7 @@ def assess(
 def _countable(models: list[Model], request: Request, shelf: Shelf) -> tuple[list[Model], list[str]]:
     """The models whose people are counted on the shelf; of shipped ones that nobody named, a note for the rest."""
     kept: list[Model] = []
-    notes: list[str] = []
+    waiting: dict[str, list[str]] = {}
     faults: list[Fault] = []
     for model in models:
         if not model.population or _counting(model.group, request, shelf):
@@ -175,13 +175,14 @@ def _countable(models: list[Model], request: Request, shelf: Shelf) -> tuple[lis
             continue
         what = f"{model.title} is not assessed: it is a need among {model.group}, and no population on the shelf counts them here"
         if model.need not in request.needs and not shelf.own(shelf.model_file(model.need)):
-            notes.append(what)
+            waiting.setdefault(model.group, []).append(model.title)
             continue
         remedy = f"Write data/population/<id>/ in a workspace, its source.yaml with group: {model.group}. {model.population.because}"
         faults.append(Fault(what, remedy, file=f"models/{model.need}.yaml", field="population", code="R522"))
     if faults:
         raise ModelError(faults)
-    return kept, notes
+    no_count = "Not assessed, because no population on the shelf counts"
+    return kept, [f"{no_count} {group} here: {'; '.join(titles)}" for group, titles in waiting.items()]
 
 
 def _counting(group: str, request: Request, shelf: Shelf) -> list[Held]:

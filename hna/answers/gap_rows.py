@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hna.answers.gap import Figure, bridged, figures, flags_of, leverage
-from hna.answers.known_people import KnownPeople, known_people, rows_for, union_known
+from hna.answers.known_people import KnownPeople, known_people, rows_beside, rows_for, union_known
 from hna.answers.ledger import Ledger, align, months_apart, tiles
 from hna.answers.need import Block
 from hna.answers.rows import Cut, is_small, people_drawn, row, total
@@ -74,9 +74,7 @@ class GapRows:
     def _refuse(self, ledger: Ledger, counts: Known, use: KnownUse) -> None:
         whole = self._cut(self.rates.severities[0], self.rates.model.sex, None)
         point = float(total(self.block.headline, whole, 0))
-        rows = np.ones(len(counts), dtype=bool)
-        if "persons" in set(counts.sex.tolist()):
-            rows = counts.sex == "persons"
+        rows = rows_beside(counts, self.rates.model.band)
         people = known_people(counts, rows, KnownUse(source=use.source), self.rates.seed, 1)
         figure = Figure(people.point, *people.printed)
         codes = ["R711", *(entry.code for entry in ledger.differences if entry.code)]

@@ -115,6 +115,19 @@ def rows_for(known: Known, span: AgeBand, sex: str, bridged: bool, severity: str
     return rows
 
 
+def rows_beside(known: Known, span: AgeBand) -> NDArray[np.bool_]:
+    """Rows listed beside a need of an age span and not compared with it: persons where given, of ages that it touches.
+
+    Parameters
+    ----------
+    known : counts of one area and year.
+    span : ages of the need; where no count touches it, all ages are taken.
+    """
+    rows = np.array([band.meets(span) for band in known.bands])
+    rows = rows if rows.any() else np.ones(len(known), dtype=bool)
+    return rows & (known.sex == "persons") if "persons" in set(known.sex[rows].tolist()) else rows
+
+
 def union_known(
     services: dict[str, KnownPeople], overlaps: dict[frozenset[str], float], cap: float | None = None
 ) -> KnownPeople:

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hna.answers.answer import Answer
 from hna.answers.gap import bridged, nearest
-from hna.answers.known_people import rows_for
+from hna.answers.known_people import rows_beside, rows_for
 from hna.answers.ledger import Ledger
 from hna.evidence.known import Known
 from hna.evidence.source import Disclosure, KnownSource
@@ -173,9 +172,8 @@ def _aligned(
 
 def refused(found: Answer, here: Known, area: str, year: int, rule: Rule | None) -> Print:
     """The count that is listed beside an estimate, and not compared with it."""
-    sexes = set(here.sex.tolist())
-    rows: NDArray[np.bool_] = here.sex == PERSONS if PERSONS in sexes else np.ones(len(here), dtype=bool)
-    held = here.take(rows)
+    held = here.take(rows_beside(here, found.model.band))
+    sexes = set(held.sex.tolist())
     span = _span(held)
     sex = PERSONS if len(sexes) > 1 or PERSONS in sexes else next(iter(sexes))
     cell = Cell(

@@ -157,7 +157,7 @@ def not_comparable(side: Refused) -> str:
     known = say(side.known)
     unit = shown(unit_of(side.source))
     own = side.ledger.apart
-    why = f": {sentence(own)}" if own else f", because they differ in {differences(side.ledger)}."
+    why = f". {sentence(own)}" if own else f", because they differ in {differences(side.ledger)}."
     return (
         f"About {say(side.need).bare} people are estimated in {middle(side.year)}; {known.bare or 'a hidden number of'} {unit} "
         f"were recorded by {who}{when}. The two are not comparable{why}"

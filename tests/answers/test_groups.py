@@ -35,7 +35,7 @@ appraisal: {{tool: hoy-2012, overall: moderate, notes: x}}
 {CITATION}"""
 MODEL = """need: psychosis-here
 title: Psychosis in prison
-chapter: inclusion-health
+chapter: settings-and-groups
 ages: 18+
 prevalence:
   sources: [study]

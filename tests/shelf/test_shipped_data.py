@@ -36,7 +36,16 @@ CONDITIONS = {
     "education, health and care plan",
     "child in need",
     "child looked after",
+    "heart failure",
+    "child protection plan",
+    "young carer",
+    "domestic abuse of a parent",
+    "drug misuse of a parent",
+    "alcohol misuse of a parent",
+    "mental ill-health of a parent",
+    "referral for suspected autism",
 }
+KINDS = {"dfe-factor": "episodes", "nhs-autism": "people-period-1"}
 
 
 @cache
@@ -114,9 +123,9 @@ def test_a_known_count_has_a_plain_condition_and_no_undeclared_mark(name: str) -
     record = read_record(FOLDERS[name] / "source.yaml")
     assert isinstance(record, KnownSource)
     assert record.condition in CONDITIONS
-    assert record.count_kind == "people-point"
+    assert record.count_kind == next((kind for start, kind in KINDS.items() if name.startswith(start)), "people-point")
     assert set(table(name)["year"]) == {int(record.reference_date[:4])}
-    assert record.base == ("registered" if name.endswith("-ccg") else "resident")
+    assert record.base == ("registered" if name.endswith("-ccg") or name.startswith("nhs-autism") else "resident")
 
 
 @pytest.mark.parametrize(
@@ -186,6 +195,10 @@ def test_children_are_those_that_were_printed() -> None:
     in_need = table("dfe-children-in-need-2025").set_index("area_code")["count"].astype(int)
     assert in_need[HALTON] == 1_201
     assert round(in_need.sum(), -1) == 402_400
+    plans_2025 = table("dfe-child-protection-plans-2025-halton-sefton").set_index("area_code")["count"].astype(int)
+    assert [plans_2025[code] for code in (HALTON, SEFTON)] == [153, 392]
+    carers = table("dfe-factor-young-carer-2025").set_index("area_code")["count"].astype(int)
+    assert [carers[code] for code in (HALTON, SEFTON)] == [81, 128]
     looked_after = table("dfe-looked-after-children-2025").set_index("area_code")["count"].astype(int)
     assert looked_after[HALTON] == 367
 
