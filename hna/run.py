@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from hna.answers.answer import Answer, answer
-from hna.answers.comparison import compare_areas
+from hna.answers.beside import beside
 from hna.answers.distributed import each_in_order
 from hna.answers.plan import Held, Plan, check_codes, gap_years, people_for, plan, populations_on
 from hna.errors import AxisError, Fault, HnaError, ModelError
@@ -70,6 +70,14 @@ class Request:
         found = asdict(self)
         places = {"workspace": self.workspace, "ledger": self.ledger}
         return found | {name: None if path is None else path.as_posix() for name, path in places.items()}
+
+
+class Answered(NamedTuple):
+    """An answer, the people it was made from, and for each source of counts and area the year that it is compared with."""
+
+    answer: Answer
+    people: list[Population]
+    pairs: dict[tuple[str, str], int]
 
 
 def check_request(request: Request) -> None:
@@ -143,8 +151,7 @@ def assess(
     models = chosen_models(shelf, request.needs)
     models, notes = _countable(models, request, shelf)
     plans = {group: _planned(group, request, shelf) for group in dict.fromkeys(model.group for model in models)}
-    answers: list[Answer] = []
-    people: dict[str, list[Population]] = {}
+    answered: list[Answered] = []
     faults: dict[str, Fault] = {}
     attempt = partial(_attempt, request=request, plans=plans, shelf=shelf if client is None else None)
     attempts = map(attempt, models) if client is None else each_in_order(client, attempt, models)
@@ -155,13 +162,20 @@ def assess(
         if isinstance(found, HnaError):
             faults |= {str(fault): fault for fault in found.faults}
         else:
-            answers.append(found[0])
-            people[model.need] = found[1]
+            answered.append(found)
     if faults:
         raise ModelError(faults.values())
     notes += [note for chosen in plans.values() for note in chosen.notes]
-    report = Report(tuple(answers), request.arguments(), tuple(notes))
-    return protect(report, request.disclosure, ledger, shelf=shelf, populations=people)
+    report = Report(tuple(one.answer for one in answered), request.arguments(), tuple(notes))
+    if request.disclosure == NONE:
+        return report
+    people = {one.answer.model.need: one.people for one in answered}
+    report = protect(report, request.disclosure, ledger, shelf=shelf, populations=people)
+    compared = [
+        beside(found, one.people, one.pairs, shelf, request.level)
+        for found, one in zip(report.answers, answered, strict=True)
+    ]
+    return replace(report, answers=tuple(compared))
 
 
 def _countable(models: list[Model], request: Request, shelf: Shelf) -> tuple[list[Model], list[str]]:
@@ -206,16 +220,14 @@ def _planned(group: str, request: Request, shelf: Shelf) -> Plan:
     return plan(shelf, areas, request.population, request.years)
 
 
-def _attempt(
-    model: Model, request: Request, plans: Mapping[str, Plan], shelf: Shelf | None
-) -> tuple[Answer, list[Population]] | HnaError:
+def _attempt(model: Model, request: Request, plans: Mapping[str, Plan], shelf: Shelf | None) -> Answered | HnaError:
     try:
         return _answer(model, shelf or Shelf(request.workspace), request, plans[model.group])
     except HnaError as error:
         return error
 
 
-def _answer(model: Model, shelf: Shelf, request: Request, chosen: Plan) -> tuple[Answer, list[Population]]:
+def _answer(model: Model, shelf: Shelf, request: Request, chosen: Plan) -> Answered:
     faults: list[Fault] = []
     known = []
     for use in model.known:
@@ -233,15 +245,10 @@ def _answer(model: Model, shelf: Shelf, request: Request, chosen: Plan) -> tuple
     pairs, extended = gap_years(shelf, chosen, known, request.population)
     people = people_for(shelf, extended, rates)
     found = answer(rates, people, known, request.by, request.level, pairs, request.keep_draws)
-    # Comparisons hold counts unrounded, and are not protected yet; no comparator of a group is on the shelf.
-    if request.disclosure != NONE or model.population:
-        return found, people
-    compared = compare_areas(found, people, pairs, shelf, request.level)
-    cited = {source.id: source for source in (*found.citations, *compared.citations)}
-    found = replace(
-        found, comparisons=compared.table, notes=(*found.notes, *compared.notes), citations=tuple(cited.values())
-    )
-    return found, people
+    # Where counts are to be protected, comparisons are made of what is printed of them.
+    if request.disclosure == NONE:
+        found = beside(found, people, pairs, shelf, request.level)
+    return Answered(found, people, pairs)
 
 
 def run(request: Request, out: Path, progress: Progress | None = None, client: Any = None) -> tuple[Report, list[Path]]:

@@ -48,7 +48,8 @@ def protect(
     report : every answer, on the counts as they are.
     preset : a rule by name; ``default`` for the one that goes with each kind of count; ``none`` for no protection.
     ledger : everything released before; the cells of this report are staged in it, to be recorded once it is written.
-        Without one a report may show areas of one level and one banding of ages only (W1002).
+        Without one a report may show areas of one level and one banding of ages only (W1002), and comparators are made of
+        areas of that level.
     shelf : rules and lookups of areas; None for those shipped.
     populations : people by need, from which the need is drawn again. Without them limits and probabilities of what rests
         on protected counts are withheld.
@@ -74,6 +75,8 @@ def protect(
         nesting = _nesting(shelf, {one.area for one in everything if one.rule})
     if ledger is None:
         _single(prints, registers, nesting)
+        others = [_beside(own, rest, nesting) for own, rest in zip(prints, others, strict=True)]
+        everything = [one for some in (*prints, *others) for one in some]
     releases = _primary(report, everything, registers)
     rule_of = {one.cell.register: one.rule for one in everything if one.rule}
     safe, notes = _protected(releases, rule_of, ledger, nesting)
@@ -142,6 +145,13 @@ def _single(prints: Sequence[Sequence[Print]], registers: set[str], nesting: Nes
         what = "without a ledger of what was released, areas of one level and one banding of ages can be published"
         remedy = "Name the folder of the ledger, or print one of these only"
         raise DisclosureError(Fault(what, remedy, rows=list(dict.fromkeys(wrong)), code="W1002"))
+
+
+def _beside(own: Sequence[Print], others: Sequence[Print], nesting: Nesting) -> list[Print]:
+    """Counts of other areas that neither hold nor lie in those of the report: comparisons read no second level of area."""
+    areas = {one.area for one in own if one.rule}
+    above = {code for area in areas for code in nesting.ancestors(area)}
+    return [one for one in others if one.area not in above and not areas.intersection(nesting.ancestors(one.area))]
 
 
 def _crossing(bands: set[tuple[int, int]]) -> list[str]:

@@ -249,8 +249,11 @@ def test_the_public_face(small: Workspace, tmp_path: Path) -> None:
         "report.html",
         "report.xlsx",
         "gap.csv",
+        "need_by_subgroup.csv",
         "comparisons.csv",
         "outcomes.csv",
+        "csv-metadata.json",
+        "data-dictionary.html",
         "run.json",
     }
     report = hna.run("sleeplessness", workspace=small.root, out=tmp_path / "again", draws=300)
