@@ -24,6 +24,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+Disclosure = Annotated[
+    str,
+    typer.Option(
+        metavar="PRESET|none",
+        help="Disclosure control: a preset, `default` for the rule of each kind of count, or none (not for publication).",
+    ),
+]
+Ledger = Annotated[
+    Path | None, typer.Option("--ledger", metavar="DIR", help="Folder that lists what was released before.")
+]
+
 
 def main() -> None:
     """Run the command line: exit 2 for bad input, 1 for a check that failed, never a traceback for a mistake."""
@@ -128,20 +139,12 @@ def run(
         ),
     ] = Path("hna-report"),
     workspace: Workspace = None,
-    disclosure: Annotated[
-        str,
-        typer.Option(
-            metavar="PRESET|none",
-            help="Disclosure control: a preset, `default` for the rule of each kind of count, or none (not for publication).",
-        ),
-    ] = "none",
+    disclosure: Disclosure = "none",
     scheduler: Annotated[
         str | None,
         typer.Option("--scheduler", metavar="ADDRESS", help="Dask scheduler to run on; the outputs are the same."),
     ] = None,
-    ledger: Annotated[
-        Path | None, typer.Option("--ledger", metavar="DIR", help="Folder that lists what was released before.")
-    ] = None,
+    ledger: Ledger = None,
     keep_draws: Annotated[bool, typer.Option("--keep-draws", help="Also write draws.nc.")] = False,
 ) -> None:
     """Estimate need, set it beside the numbers known to services, and write the report.
@@ -253,6 +256,8 @@ def assess(
         "hna-assessment"
     ),
     workspace: Workspace = None,
+    disclosure: Disclosure = "none",
+    ledger: Ledger = None,
 ) -> None:
     """Assess an area in the chapters of a framework: three approaches, priorities, what is missing.
 
@@ -263,11 +268,17 @@ def assess(
     import gc
 
     from hna.assessment.assess import assess_area
+    from hna.evidence.shelf import Shelf
+    from hna.publish.disclosure_assessment import guard
+    from hna.publish.disclosure_ledger import PublicationLedger
+    from hna.publish.disclosure_presets import NONE, read_presets
     from hna.publish.outputs import check_folder
     from hna.publish.site import finding_words, write_site
 
     gc.freeze()
     check_folder(out)
+    read_presets(Shelf(workspace)).check(disclosure)
+    released = PublicationLedger(ledger) if ledger and disclosure != NONE else None
     try:
         day = None if on is None else dt.date.fromisoformat(on)
     except ValueError:
@@ -276,9 +287,11 @@ def assess(
         held = assess_area(
             area, framework, needs=tuple(need or ()), corporate=tuple(corporate or ()), programme=programme, weights=weights,
             scores=scores, population=population, draws=draws, seed=seed, level=level, workspace=workspace, on=day,
-            words=finding_words, progress=progress,
+            words=finding_words, guard=guard(disclosure, released), progress=progress,
         )  # fmt: skip
         files = write_site(held, out)
+        if released is not None:
+            released.record()
     top = held.priorities.top
     for name in held.priorities.order[:top]:
         chance = f"{held.priorities.chance(name):.0%} chance of being among the first {top}"

@@ -7,12 +7,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from hna.answers.answer import Answer, answer
-from hna.answers.comparison import Comparisons, compare_areas
+from hna.answers.beside import beside
+from hna.answers.comparison import Comparisons
 from hna.answers.known_people import known_people
 from hna.answers.plan import Plan, check_codes, gap_years, people_for, plan
 from hna.assessment.completeness import check_chapter, check_contents, held_of, met_of, missing_of
@@ -28,6 +29,7 @@ from hna.assessment.framework import (
     place,
     read_framework,
 )
+from hna.assessment.guard import Guard, Guarded, unguarded
 from hna.assessment.programme import (
     PROGRAMME,
     SCORES,
@@ -51,7 +53,7 @@ from hna.assessment.standards import (
 from hna.assessment.triangulate import EvidenceItem, Verdict, triangulate
 from hna.errors import Fault, HnaError, ModelError
 from hna.evidence.known import Known, read_known
-from hna.evidence.population import read_population
+from hna.evidence.population import Population, read_population
 from hna.evidence.shelf import Shelf
 from hna.measure.areas import Area
 from hna.measure.draws import DEFAULT_DRAWS, check_draws, check_level
@@ -63,6 +65,14 @@ Words = Callable[[Answer, Area], Mapping[str, str]]
 DEFAULT_AREA = "Halton"
 SUBGROUPS = ("sex", "age")
 Result = TypeVar("Result")
+
+
+class _Answered(NamedTuple):
+    """An answer, the people it was made from, and the year that each count is compared with."""
+
+    answer: Answer
+    people: list[Population]
+    pairs: dict[tuple[str, str], int]
 
 
 def _plain_words(found: Answer, area: Area) -> Mapping[str, str]:
@@ -88,6 +98,7 @@ def assess_area(
     workspace: Path | None = None,
     on: dt.date | None = None,
     words: Words = _plain_words,
+    guard: Guard = unguarded,
     progress: Progress | None = None,
 ) -> Assessment:
     """A needs assessment of one area, nothing written.
@@ -102,6 +113,7 @@ def assess_area(
     population, years, by, draws, seed, level, workspace : as of ``hna run``.
     on : the day on which the assessment is made: reviews are due or past by it. None for today.
     words : how a finding is said, from the answer; the site gives the report's own sentences.
+    guard : protects counts before anything is made of them; by default nothing is protected.
     progress : called with what is being done, how many steps are done, and how many there are.
 
     Raises
@@ -137,7 +149,9 @@ def assess_area(
         given = _gather(faults, partial(read_scores, path, criteria, list(models), agreed)) or []
     if faults:
         raise AssessmentError(faults)
-    answers, comparisons = _answered(models, shelf, chosen, population, by, draws, seed, level, progress)
+    answered = _answered(models, shelf, chosen, population, by, draws, seed, level, progress)
+    listed = {name: _here(shelf, name, place_) for one in spec.chapters for name in one.counts}
+    answers, comparisons, counts, guarded = _guarded(answered, listed, guard, shelf, level)
     items = [*_items(answers, comparisons, place_, words, standard), *voiced_items(voices)]
     asked = any(voice.approach == "corporate" for voice in voices)
     spoken = {item.need for item in items}
@@ -151,7 +165,7 @@ def assess_area(
         need: list(missing_of(found, comparisons[need], place_, placed.detail[need], run))
         for need, found in answers.items()
     }
-    chapters = tuple(_chapter(one, placed, run, shelf, place_, voices, list(answers), left) for one in spec.chapters)
+    chapters = tuple(_chapter(one, placed, run, counts, voices, list(answers), left) for one in spec.chapters)
     lacking = [fault for need, one in held.items() for fault in check_contents(one, models[need], kinds, records[need])]
     lacking += [fault for one in chapters for fault in check_chapter(one.spec, one.met, spec)]
     titles = {one.id: f"chapter {one.number}, {one.title}" for one in spec.chapters}
@@ -164,8 +178,8 @@ def assess_area(
         tuple(overdue(run, titles, day)),
         {"area": place_.code, "framework": framework, "needs": list(models), "population": population,
          "years": None if years is None else list(years), "by": list(by), "draws": draws, "seed": seed, "level": level,
-         "workspace": None if workspace is None else workspace.as_posix(), "on": day.isoformat(), "disclosure": "none"},
-        chosen.notes,
+         "workspace": None if workspace is None else workspace.as_posix(), "on": day.isoformat(), "disclosure": guarded.disclosure},
+        (*chosen.notes, *guarded.notes),
     )  # fmt: skip
 
 
@@ -217,9 +231,8 @@ def _answered(
     seed: int,
     level: float,
     progress: Progress | None,
-) -> tuple[dict[str, Answer], dict[str, Comparisons]]:
-    answers: dict[str, Answer] = {}
-    compared: dict[str, Comparisons] = {}
+) -> dict[str, _Answered]:
+    answered: dict[str, _Answered] = {}
     faults: dict[str, Fault] = {}
     for n, (name, model) in enumerate(models.items()):
         if progress:
@@ -233,15 +246,29 @@ def _answered(
             pairs, extended = gap_years(shelf, chosen, known, population)
             people = people_for(shelf, extended, rates)
             found = answer(rates, people, known, by, level, pairs, keep_draws=True)
-            beside = compared[name] = compare_areas(found, people, pairs, shelf, level)
-            cited = {source.id: source for source in (*found.citations, *beside.citations)}
-            notes = (*found.notes, *beside.notes)
-            answers[name] = replace(found, comparisons=beside.table, notes=notes, citations=tuple(cited.values()))
+            answered[name] = _Answered(found, people, pairs)
         except HnaError as error:
             faults |= {str(fault): fault for fault in error.faults}
     if faults:
         raise ModelError(faults.values())
-    return answers, compared
+    return answered
+
+
+def _guarded(
+    answered: Mapping[str, _Answered], listed: Mapping[str, Known], guard: Guard, shelf: Shelf, level: float
+) -> tuple[dict[str, Answer], dict[str, Comparisons], dict[str, Known], Guarded]:
+    """Answers and counts as they may be published, and how each area compares on them.
+
+    Draws of need are kept: they hold no count, and what is made of them is made with counts as they are printed.
+    """
+    there = {name: counts for name, counts in listed.items() if len(counts)}
+    people = {need: one.people for need, one in answered.items()}
+    found = guard([one.answer for one in answered.values()], people, list(there.values()), shelf)
+    answers, comparisons = {}, {}
+    for (need, one), safe in zip(answered.items(), found.answers, strict=True):
+        made = answers[need] = beside(replace(safe, draws=one.answer.draws), one.people, one.pairs, shelf, level)
+        comparisons[need] = Comparisons(made.comparisons, made.notes[len(safe.notes) :])
+    return answers, comparisons, {**listed, **dict(zip(there, found.counts, strict=True))}, found
 
 
 def _items(
@@ -259,17 +286,16 @@ def _chapter(
     spec: ChapterSpec,
     placed: Placed,
     programme: Programme,
-    shelf: Shelf,
-    area: Area,
+    counts: Mapping[str, Known],
     voices: Sequence[Voice],
     answered: Sequence[str],
     left: Collection[str],
 ) -> ChapterState:
-    held = [counts for name in spec.counts if len(counts := _here(shelf, name, area))]
+    held = [counts[name] for name in spec.counts if len(counts[name])]
     own = programme.of(spec.id)
     return ChapterState(
         spec, placed.needs(spec.id), placed.links(spec.id), tuple(met_of(spec, placed, programme, held, voices, answered, spec.id in left)),
-        tuple(_counted(counts) for counts in held), (own.owner if own else None) or programme.owner,
+        tuple(_counted(one) for one in held), (own.owner if own else None) or programme.owner,
         (own.who if own else None) or programme.who, (own.when if own else None) or programme.when,
         (own.review_due if own else None) or programme.review_due,
     )  # fmt: skip

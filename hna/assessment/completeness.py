@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hna.answers.answer import Answer
 from hna.answers.comparison import Comparisons
 from hna.assessment.corporate import Voice
-from hna.assessment.findings import gapped, whole_rows
+from hna.assessment.findings import gapped, whole_rows, withheld
 from hna.assessment.framework import ChapterSpec, Framework, MissingRecord, Placed
 from hna.assessment.programme import KindName, Programme
 from hna.assessment.standards import Kinds
@@ -143,6 +143,11 @@ def missing_of(
                 "People known to services in this place", chapter, f"{use.source} has no figure for {area.name}.",
                 "No gap is stated.", model.need,
             )  # fmt: skip
+    if any(withheld(row) for row in whole_rows(found, area, "gap")):
+        yield "known-count", MissingRecord(
+            "People known to services in this place", chapter, "The count is hidden for disclosure control (N1004).",
+            "No gap is stated.", model.need,
+        )  # fmt: skip
     if not (compared.table["area_code"] == area.code).any():
         why = "; ".join(compared.notes) or "no region, nation or neighbours of the area are on the shelf"
         yield "comparators", MissingRecord(

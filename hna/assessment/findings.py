@@ -55,10 +55,15 @@ def whole_rows(found: Answer, area: Area, quantity: str) -> list[dict[str, objec
     return [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
 
 
+def withheld(row: Mapping[str, object]) -> bool:
+    """Whether a figure is withheld beside a count that disclosure control hides."""
+    return "N1004" in str(row["flags"]).split()
+
+
 def gapped(found: Answer, area: Area) -> Gapped | None:
-    """The gap of a need, or None where none is stated."""
+    """The gap of a need, or None where none is stated, or it is withheld beside a hidden count."""
     rows = whole_rows(found, area, "gap")
-    if not rows:
+    if not rows or withheld(rows[-1]):
         return None
     year = int(str(rows[-1]["year"]))
     chance = next(row for row in whole_rows(found, area, "p_known_exceeds_need") if row["year"] == year)

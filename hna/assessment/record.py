@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -35,6 +36,11 @@ class Counted:
     people: float | None
     lower: float
     upper: float
+
+    @property
+    def hidden(self) -> bool:
+        """Whether disclosure control hides it, so that nothing is said of how many they are."""
+        return math.isinf(self.upper)
 
 
 @dataclass(frozen=True, eq=False)

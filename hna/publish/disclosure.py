@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from hna.answers.answer import Answer
 from hna.answers.comparators import Surroundings
 from hna.errors import Fault
+from hna.evidence.known import Known
 from hna.evidence.population import Population
 from hna.evidence.shelf import Shelf
 from hna.measure.areas import Nesting
@@ -22,11 +24,20 @@ from hna.publish.disclosure_cells import Cell, Release, families
 from hna.publish.disclosure_check import leaks
 from hna.publish.disclosure_ledger import PublicationLedger
 from hna.publish.disclosure_presets import DEFAULT, NONE, DisclosureError, Presets, Rule, read_presets
-from hna.publish.disclosure_prints import Print, elsewhere, prints_of
+from hna.publish.disclosure_prints import Print, alone, elsewhere, prints_of
 from hna.publish.disclosure_protect import Protector
 from hna.publish.report import Report
 
+_APART = ""
+"""Key of the rules of counts that belong to no need."""
 _REVISED = "counts released earlier were revised since: the earlier figures are no longer set against these"
+
+
+class Protected(NamedTuple):
+    """A report that may be published, and counts that stand beside it, as they are printed."""
+
+    report: Report
+    counts: tuple[Known, ...]
 
 
 def protect(
@@ -38,7 +49,21 @@ def protect(
     populations: Mapping[str, Sequence[Population]] | None = None,
     nesting: Nesting | None = None,
 ) -> Report:
-    """A report that may be published.
+    """A report that may be published: see `protected`, of which this is the report."""
+    return protected(report, preset, ledger, shelf=shelf, populations=populations, nesting=nesting).report
+
+
+def protected(
+    report: Report,
+    preset: str = DEFAULT,
+    ledger: PublicationLedger | None = None,
+    *,
+    shelf: Shelf | None = None,
+    populations: Mapping[str, Sequence[Population]] | None = None,
+    nesting: Nesting | None = None,
+    counts: Sequence[Known] = (),
+) -> Protected:
+    """A report that may be published, and counts beside it.
 
     Counts of small numbers are hidden, others rounded, and what rests on them computed again or withheld. Counts that
     their publisher has hidden or rounded stay as published. Draws, and fingerprints of tables of counts, are withheld.
@@ -54,6 +79,7 @@ def protect(
     populations : people by need, from which the need is drawn again. Without them limits and probabilities of what rests
         on protected counts are withheld.
     nesting : which areas lie in which; None for the lookups on the shelf.
+    counts : counts that are printed by themselves, each of one area and date; everybody counted is printed.
 
     Raises
     ------
@@ -65,18 +91,19 @@ def protect(
     presets = read_presets(shelf)
     presets.check(preset)
     if preset == NONE:
-        return report
-    rules = _rules(report, presets, preset)
+        return Protected(report, tuple(counts))
+    rules = _rules(report, presets, preset, counts)
+    apart = [alone(one, rules[_APART][one.source.id]) for one in counts]
     prints = [list(prints_of(found, rules[found.model.need])) for found in report.answers]
     others = [list(elsewhere(found, rules[found.model.need])) for found in report.answers]
-    everything = [one for some in (*prints, *others) for one in some]
+    everything = [one for some in (*prints, apart, *others) for one in some]
     registers = {one.cell.register for one in everything if one.rule}
     if nesting is None:
         nesting = _nesting(shelf, {one.area for one in everything if one.rule})
     if ledger is None:
-        _single(prints, registers, nesting)
+        _single([*prints, apart], registers, nesting)
         others = [_beside(own, rest, nesting) for own, rest in zip(prints, others, strict=True)]
-        everything = [one for some in (*prints, *others) for one in some]
+        everything = [one for some in (*prints, apart, *others) for one in some]
     releases = _primary(report, everything, registers)
     rule_of = {one.cell.register: one.rule for one in everything if one.rule}
     safe, notes = _protected(releases, rule_of, ledger, nesting)
@@ -97,10 +124,11 @@ def protect(
         arguments |= {"disclosure": " and ".join(used), "keep_draws": False}
     elif arguments.get("disclosure") == NONE:
         arguments["disclosure"] = preset
-    return replace(report, answers=tuple(answers), arguments=arguments, notes=(*report.notes, *notes))
+    told = replace(report, answers=tuple(answers), arguments=arguments, notes=(*report.notes, *notes))
+    return Protected(told, tuple(one.known(safe[one.cell]) for one in apart))
 
 
-def _rules(report: Report, presets: Presets, preset: str) -> dict[str, dict[str, Rule | None]]:
+def _rules(report: Report, presets: Presets, preset: str, apart: Sequence[Known]) -> dict[str, dict[str, Rule | None]]:
     """The rule of every source of counts, by need; None where the publisher's own protection stands."""
     faults: dict[str, Fault] = {}
     rules: dict[str, dict[str, Rule | None]] = {}
@@ -114,6 +142,12 @@ def _rules(report: Report, presets: Presets, preset: str) -> dict[str, dict[str,
             if fault is not None and source.disclosure is None and source.id in used:
                 faults[str(fault)] = fault
         rules[found.model.need] = own
+    rules[_APART] = {}
+    for source in (held.source for held in apart):
+        rules[_APART][source.id] = None if source.disclosure is not None else presets.rule(preset, source)
+        fault = presets.refusal(preset, source)
+        if fault is not None and source.disclosure is None:
+            faults[str(fault)] = fault
     if faults:
         raise DisclosureError(faults.values())
     return rules

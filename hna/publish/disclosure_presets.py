@@ -171,9 +171,9 @@ class Presets:
             beyond.population_below.value,
         )  # fmt: skip
 
-    def refusal(self, name: str, source: KnownSource, model: Model) -> Fault | None:
+    def refusal(self, name: str, source: KnownSource, model: Model | None = None) -> Fault | None:
         """R1001 where a count is of a sensitive topic and the rule was not made for it, or is no stricter than usual."""
-        said = _words_of(model.need, model.title, source.service, source.condition, source.title)
+        said = _words_of(*((model.need, model.title) if model else ()), source.service, source.condition, source.title)
         usual = self.rule(DEFAULT, source)
         rule = self.rule(name, source)
         made_for = self.rules[rule.name].topics
@@ -190,8 +190,8 @@ class Presets:
                     f"{source.id} counts {topic.topic}, and preset {rule.name} {why}",
                     f"Agree a stricter local rule, write it in the workspace's {FILE} with topics: [{topic.topic}] "
                     "and name it with --disclosure",
-                    file=f"models/{model.need}.yaml",
-                    field="known",
+                    file=f"models/{model.need}.yaml" if model else f"data/known/{source.id}",
+                    field="known" if model else "",
                     code="R1001",
                 )
         return None

@@ -183,6 +183,22 @@ def refused(found: Answer, here: Known, area: str, year: int, rule: Rule | None)
     return Print(found.model.need, area, year, whole, held, KnownUse(source=here.source.id), cell, rule, aligned=False)
 
 
+def alone(counts: Known, rule: Rule | None) -> Print:
+    """A count that is printed by itself: everybody that a source counts in one area."""
+    rows = np.ones(len(counts), dtype=bool)
+    for labels, whole in ((counts.sex, PERSONS), (counts.severity, "")):
+        if (labels == whole).any():
+            rows &= labels == whole
+    held = counts.take(rows)
+    span, year, area = _span(held), int(held.year[0]), str(held.area_code[0])
+    sexes = set(held.sex.tolist())
+    sex = PERSONS if len(sexes) > 1 else str(next(iter(sexes)))
+    end = OLDEST if span.high is None else span.high + 1
+    cell = Cell(register_of(held.source, year), area, sex, "", span.low, end)
+    use = KnownUse(source=held.source.id)
+    return Print("", area, year, ("", sex, "all"), held, use, cell, rule, aligned=False)
+
+
 def elsewhere(found: Answer, rules: dict[str, Rule | None]) -> Iterator[Print]:
     """Counts of other areas, which comparisons add up: everybody counted, where the same subgroups are held as here.
 

@@ -13,6 +13,7 @@ from hna.measure.ages import AgeBand
 from hna.publish import wording
 from hna.publish.content import Cell, Column, Table
 from hna.publish.rounding import Value, plain, say, say_chance, say_percent
+from hna.publish.sheets import HIDDEN
 from hna.publish.site_content import ChanceCell, LinkCell, Rows, chapter_file, need_file, say_text
 from hna.publish.tables import shown
 
@@ -296,11 +297,13 @@ def counts(held: Assessment, chapter: str, refs: Sequence[int]) -> Table | None:
         (
             say_text(one.source.service), say_text(f"{one.source.condition}: {one.source.case_definition}"),
             say_text(wording.day(one.source.reference_date)),
-            Cell(say(Value(one.people, one.lower, one.upper)).bare, one.people),
+            Cell(HIDDEN) if one.hidden else Cell(say(Value(one.people, one.lower, one.upper)).bare, one.people),
         )
         for one in state.counts
     )  # fmt: skip
     note = "Counts only: no prevalence is set beside them, so no gap is stated."
+    if any(one.hidden for one in state.counts):
+        note = f"{note} {HIDDEN} means that the count is small and hidden."
     return Table(f"{chapter}-counts", "Known to services", columns, rows, 1, note, tuple(refs))
 
 

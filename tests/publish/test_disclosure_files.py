@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hna.answers.comparators import Surroundings
+from hna.checks import record_fingerprints
 from hna.evidence.population import areas_and_years
 from hna.evidence.shelf import Shelf
 from hna.run import Request, run
@@ -43,6 +44,7 @@ def register(space: Workspace, shelf: Shelf, counts: Mapping[str, object]) -> No
         "memory", prevalence={"sources": ["cfas-ii-dementia"]}, known=[{"source": "own-register"}],
         target={"coverage": 0.6, "source": "the council"}, compare={"areas": ["region", "statistical-neighbours"]},
     )  # fmt: skip
+    record_fingerprints(space.root)
 
 
 def left(space: Workspace, out: Path, disclosure: str, **more: object) -> dict[str, bytes]:
