@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.browser.conftest import barriers
+
 pytestmark = pytest.mark.browser
 
 WIDTHS = (320, 768, 1280)
@@ -76,6 +78,12 @@ def test_no_sideways_scroll(chromium: Browser, page_file: Path, width: int, sche
     with opened(chromium, page_file, width, color_scheme=scheme) as (page, _, _):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate(OUTSIDE, width) == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (320, "light")])
+def test_nobody_is_kept_from_reading(chromium: Browser, page_file: Path, width: int, scheme: str) -> None:
+    with opened(chromium, page_file, width, color_scheme=scheme) as (page, _, _):
+        assert barriers(page) == []
 
 
 @pytest.mark.parametrize("width", WIDTHS)
