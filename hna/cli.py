@@ -198,6 +198,10 @@ def compare(
     hidden: Annotated[
         str | None, typer.Option(metavar="A-B", help="Smallest and largest count that a blank one can be, such as 1-7.")
     ] = None,
+    neighbours: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Group of statistical neighbours, such as halton-2014-neighbours. [default: latest]"),
+    ] = None,
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for comparisons.csv and outcomes.csv.")
     ] = Path("hna-compare"),
@@ -206,7 +210,7 @@ def compare(
     """Set observed counts beside region, England and statistical neighbours, in controlled words."""
     from hna.compare import compare, sentences, write_comparisons
 
-    table = compare(file, tuple(area or ()), level=level, suppressed=_range(hidden), workspace=workspace)
+    table = compare(file, tuple(area or ()), level=level, suppressed=_range(hidden), neighbours=neighbours, workspace=workspace)
     files = write_comparisons(table, out)
     for sentence in sentences(table):
         typer.echo(sentence)

@@ -234,6 +234,34 @@ def schema(what: Annotated[str, typer.Argument(metavar="model|source", help="Whi
 
 
 @shelf.command()
+def notebooks(
+    name: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Notebooks to render; all if none is named.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the pages.")] = Path(
+        "hna-notebooks"
+    ),
+    draws: Annotated[int, typer.Option(metavar="N", help="Draws of the simulation.")] = 5000,
+    workspace: Workspace = None,
+    listed: Annotated[bool, typer.Option("--list", help="Only list the notebooks.")] = False,
+) -> None:
+    """Run the in-depth assessments in notebooks/ and set them as pages to read without Python."""
+    from hna.evidence.shelf import Shelf
+    from hna.notebooks import notebooks as found
+    from hna.notebooks import write_notebooks
+
+    if listed:
+        for each, path in found(Shelf(workspace)).items():
+            typer.echo(f"{each}  {path}")
+        return
+    files = write_notebooks(
+        tuple(name or ()), out, draws=draws, workspace=workspace,
+        progress=lambda each, done, count: typer.echo(f"{each} ({done + 1} of {count})", err=True),
+    )  # fmt: skip
+    typer.echo(f"Notebooks: {files[0]}")
+
+
+@shelf.command()
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make; it must be new or empty.")],
 ) -> None:

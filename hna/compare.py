@@ -27,6 +27,7 @@ def compare(
     against: Sequence[Kind] = KINDS,
     level: float = 0.95,
     suppressed: tuple[float, float] | None = None,
+    neighbours: str | None = None,
     workspace: Path | None = None,
 ) -> pd.DataFrame:
     """Each area of an analyst's file beside its region, England and statistical neighbours.
@@ -38,6 +39,7 @@ def compare(
     against : region, england, statistical-neighbours.
     level : confidence level of intervals and tests.
     suppressed : smallest and largest count that a hidden one can be.
+    neighbours : group of statistical neighbours, such as ``halton-2014-neighbours``; None for the analyst's own, or the latest.
     workspace : folder whose lookups are read before the shipped ones.
 
     Returns
@@ -54,7 +56,9 @@ def compare(
         raise QuantityError(
             Fault("comparators are unknown", f"Use {', '.join(KINDS)}", field="--against", rows=unknown)
         )
-    return compare_indicators(read_indicators(Path(file)), Shelf(workspace), areas, against, level, suppressed)
+    return compare_indicators(
+        read_indicators(Path(file)), Shelf(workspace), areas, against, level, suppressed, neighbours
+    )
 
 
 def write_comparisons(table: pd.DataFrame, out: Path) -> list[Path]:

@@ -14,19 +14,26 @@
 # # Children's mental health in Halton
 #
 # An in-depth look at mental disorder in children and young people. Halton's needs assessment of 2014 applied the rates of the national
-# survey of 2004 to its children. This notebook does so for the children of mid-2023, sets the survey of 2017 beside it, says what is and
-# is not known to services, and puts the needs in order. Every number is made by `hna` from published figures; this notebook only asks.
+# survey of 2004 to its children. This notebook does so for the children of mid-2023, sets the survey of 2017 in its place, says how many
+# children each tier of service was once thought to be for, what is and is not known to services, how Halton stands beside its neighbours,
+# and puts the needs in order. Every number is made by `hna` from published figures. This notebook only asks: it holds no arithmetic of its
+# own, and it can be read without Python.
 
 # %%
 import os
 from pathlib import Path
 
 import hna
+from hna.answers.indicator_file import compare_indicators
+from hna.answers.known_indicator import known_indicator
 from hna.assessment.assess import assess_area
+from hna.evidence.shelf import Shelf, shipped
+from hna.publish.shown import labelled, show_across, show_assessment, show_lines, show_need, show_table
 from hna.publish.site import finding_words, write_site
 
 DRAWS = int(os.environ.get("HNA_NOTEBOOK_DRAWS", "5000"))
 OUT = Path(os.environ.get("HNA_NOTEBOOK_OUT", "hna-report"))
+OWN = shipped().joinpath("notebooks", "halton")
 NEEDS = (
     "child-mental-disorder",
     "emotional-disorder",
@@ -40,110 +47,164 @@ NEEDS = (
 # %% [markdown]
 # ## Any disorder, by the survey of 2004
 #
-# Children aged 5 to 16, by type. Types overlap: one child may have two, so they are never added up.
+# Children aged 5 to 16. Types overlap: one child may have two, so they are never added up.
 
 # %%
 report = hna.run(NEEDS, "Halton", draws=DRAWS, out=OUT)
 answers = {found.model.need: found for found in report.answers}
-figures = answers["child-mental-disorder"].figures
-whole = "quantity == 'need' and sex == 'persons' and age_band == 'all' and year == 2023"
-figures.query(whole)[["severity", "estimate", "lower", "upper"]]
+titles = {need: found.model.title for need, found in answers.items()}
+show_need(report, "child-mental-disorder", "findings", "severity", "who")
 
 # %% [markdown]
-# ## The study switch
+# ## The study switch: 2004 or 2017
 #
-# The survey of 2017 gives any disorder at ages 5 to 15, in boys and girls, without types. The same children of Halton, the other study:
-# the rates first, then how many children. The ages end a year earlier than in the table above, so the difference of the two totals is not
-# all change. Surveys since 2020 screen by another method, and are not set beside these.
+# The survey of 2017 gives any disorder at ages 5 to 15, in boys and girls, without types. The same children of Halton, the other study.
+# The first table shows the rates as they were found; the second applies each to the children of the ages that its study covers, so the
+# survey of 2004 counts one year of age more. Surveys since 2020 screen by another method, and are not set beside these: a step from one
+# method to another is not change.
 
 # %%
-model = hna.load_model("child-mental-disorder")
-later = model.model_copy(update={"ages": "5-15"}).with_sources("sadler-2018-mental-disorder")
-rates = {"2004": hna.rates(model, draws=DRAWS), "2017": hna.rates(later, draws=DRAWS)}
-for survey, found in rates.items():
-    table = found.interval()
-    print(survey, table[["sex", "age", "estimate", "lower", "upper"]].drop_duplicates().head(4).to_string(index=False))
+model = answers["child-mental-disorder"].model
+switched = model.model_copy(update={"ages": "5-15"}).with_sources("sadler-2018-mental-disorder")
+studies = {"2004": hna.rates(model, draws=DRAWS), "2017": hna.rates(switched, draws=DRAWS)}
+show_table(
+    labelled({survey: rates.interval() for survey, rates in studies.items()}, "survey").query(
+        "severity in ['', 'any']"
+    ),
+    "Children with any disorder, as each survey found",
+    {"survey": "Survey", "sex": "Sex", "age": "Ages", "estimate": "Share"},
+    heads=3,
+    unit="proportion",
+)
 
 # %%
 children = hna.population("ons-mye-2023", areas=["Halton"])
-hna.need(rates["2017"], children, by=["area", "year", "sex"]).interval()
+counted = {
+    survey: hna.need(rates, children, by=["area", "year", "severity"]).interval() for survey, rates in studies.items()
+}
+show_across(
+    labelled(counted, "survey").query("severity in ['', 'any']"),
+    "Children of Halton with any disorder, by each survey",
+    {"year": "Date"},
+    "survey",
+    {"2004": "Survey of 2004, ages 5 to 16", "2017": "Survey of 2017, ages 5 to 15"},
+)
 
 # %% [markdown]
-# Which studies the other needs rest on, when the fieldwork was done, and how far each may be biased.
-
-# %%
-for need, found in answers.items():
-    for source in found.citations:
-        study = getattr(source, "study", None)
-        if study is not None:
-            print(
-                f"{need}: {source.citation.short}, fieldwork {study.fieldwork}, {source.appraisal.overall} risk of bias"
-            )
-
-# %% [markdown]
-# ## Who
+# ## How many children each tier of service was thought to be for
 #
-# Boys and girls, and ages, by the survey of 2004.
+# Assessments of the 2010s, and some today, use planners' figures of 1996: how many children may need a response at each of four tiers, from
+# general practice and schools (tier 1) to inpatient care (tier 4). They rest on no study, so the range is a judgement, and the tiers
+# overlap: they are never added up, and they are no estimate of how many children are unwell.
 
 # %%
-who = "quantity == 'need' and severity == '' and year == 2023 and (sex != 'persons' or age_band != 'all')"
-figures.query(who)[["sex", "age_band", "estimate", "lower", "upper"]]
+tiers = hna.run("child-mental-health-tiers", "Halton", draws=DRAWS, out=OUT.joinpath("tiers"), workspace=OWN)
+tier = tiers.answers[0]
+show_table(
+    tier.figures.query("quantity == 'need' and sex == 'persons' and age_band == 'all' and year == 2023"),
+    "Children of Halton who may need a response, by tier, mid-2023",
+    {"severity": "Tier", "estimate": "Children under 18"},
+    note="Kurtz 1996; read in a table of another public body.",
+)
+
+# %%
+show_need(tiers, "child-mental-health-tiers", "limits", "evidence")
+
+# %% [markdown]
+# ## The other needs, and the studies they rest on
+
+# %%
+whole = "quantity == 'need' and sex == 'persons' and age_band == 'all' and year == 2023 and severity == ''"
+others = {need: found.figures.query(whole) for need, found in answers.items() if need != "child-mental-disorder"}
+show_across(
+    labelled(others, "named"), "Children of Halton with each need, mid-2023", {"year": "Date"}, "named",
+    {need: titles[need] for need in others},
+    note="Each is of the ages of its own study. They overlap, and are never added up.",
+)  # fmt: skip
+
+# %%
+show_need(report, "emotional-disorder", "evidence")
+
+# %%
+show_need(report, "behavioural-disorder", "evidence")
 
 # %% [markdown]
 # ## What is known to services
 #
-# Nothing that counts the same children. These records stand where the numbers would.
+# Nothing that counts the same children. These records stand where the numbers would, and no gap is stated.
 
 # %%
-for need, found in answers.items():
-    for missing in found.model.missing_core_data:
-        print(f"- {need}. {missing.item}: {missing.effect}")
+show_need(report, "child-mental-disorder", "missing")
 
 # %% [markdown]
 # ## Beside other places
 #
-# The same rates are applied everywhere, so an expected prevalence that differs says only that the ages of the children differ. It is
-# shown and never tested.
+# The same rates are applied everywhere, so an expected prevalence that differs says only that the ages of the children differ: it is shown
+# and never tested.
 
 # %%
 assessment = assess_area("Halton", needs=NEEDS, draws=DRAWS, words=finding_words)
-table = assessment.comparisons["child-mental-disorder"].table
-table[["quantity", "estimate", "comparator_name", "comparator_value", "verdict", "sentence"]]
+show_assessment(assessment, "outcomes")
+
+# %% [markdown]
+# What can be tested is what is counted. Children looked after have far more mental disorder than others, and how many there are is known
+# exactly. Beside Halton's eleven neighbours of 2014, itself among them, by Halton's rules: the average is of all their children together,
+# never of their rates, and Halton is taken out of it for the test.
+
+# %%
+looked_after = known_indicator(hna.known("dfe-looked-after-children-2025"), hna.population("ons-mye-2023"), "0-17")
+beside = compare_indicators(looked_after, Shelf(), ["Halton"], group="halton-2014-neighbours")
+show_table(
+    beside.rename(columns={"lower": "own_lower", "upper": "own_upper", "value": "own"}).rename(
+        columns={"comparator_value": "estimate", "comparator_lower": "lower", "comparator_upper": "upper"}
+    ),
+    "Children looked after on 31 March 2025 as a share of children under 18 (mid-2023): Halton's is first, the comparator's second",
+    {"comparator_name": "Compared with", "own": "Halton", "estimate": "Comparator", "sentence": "How Halton is doing"},
+    unit="proportion",
+)
+
+# %% [markdown]
+# Rates of admission to hospital for mental health are published for these neighbours without the counts behind them. By Halton's rule no
+# average of neighbours is made from rates alone (R863), and `hna` refuses to make one.
+
+# %% [markdown]
+# ## Corporate evidence: what people say
+
+# %%
+show_assessment(assessment, "voices")
+
+# %% [markdown]
+# With a file of what young people, parents, schools and services say, the level of each need may rise from one approach to two. Its form
+# is in `data/corporate/example`.
 
 # %% [markdown]
 # ## What the three approaches say
-#
-# Only the estimates speak. No corporate evidence has been given to this notebook, and none has been made up. With a file of what young
-# people, parents, schools and services say, the level of each need may rise from one approach to two.
 
 # %%
-{need: (verdict.level, [pair.code for pair in verdict.pairs]) for need, verdict in assessment.verdicts.items()}
+show_assessment(assessment, "emergence", "triangulation")
 
 # %% [markdown]
 # ## Priorities
 #
-# No weights have been agreed, so every weighting is drawn alike. `chance` is how often a need stands among the first; a priority is
-# robust only if it does so in four draws of five.
+# No weights have been agreed, so every weighting is drawn alike. A priority is robust only if it stands among the first in four draws of
+# five.
 
 # %%
-priorities = assessment.priorities
-[(need, round(priorities.chance(need), 2), priorities.standing[need]) for need in priorities.order]
-
-# %%
-[(entry.when, entry.who, entry.what) for entry in priorities.trail]
+show_assessment(assessment, "priorities", "trail")
 
 # %% [markdown]
-# ## How this differs from what Halton published in 2014
+# ## How sure, and what the numbers cannot bear
+
+# %%
+show_need(report, "child-mental-disorder", "sure", "assumptions", "limits", "practice")
+
+# %% [markdown]
+# ## How this differs from what Halton published
 #
-# The chapters, the wording of comparisons and the neighbours are Halton's. The numbers are not the same, because the children counted
-# are those of a later year; because a headline here is rounded only when it is printed; and because Halton applied the rate of ages 5 to
-# 16 to its children of 0 to 15, while here a rate is never carried outside the ages of its study.
+# The notebook *Halton's method of 2014* works it through.
 
 # %%
-assessment.framework.words
-
-# %% [markdown]
-# ## The site
+show_lines([("The framework", assessment.framework.words)])
 
 # %%
 write_site(assessment, OUT.joinpath("assessment"))[0].name

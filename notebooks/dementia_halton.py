@@ -13,13 +13,14 @@
 # %% [markdown]
 # # Dementia in Halton: how many, how many are known, and what the answer rests on
 #
-# An in-depth look at one need in one place. Every number below is made by `hna` from published figures; this notebook only asks.
-# A reader without Python can follow the text and the tables.
+# An in-depth look at one need in one place. Every number is made by `hna` from published figures. This notebook only asks: it holds no
+# arithmetic of its own, and it can be read without Python.
 
 # %%
 import os
 
 import hna
+from hna.publish.shown import show_need, show_table
 
 DRAWS = int(os.environ.get("HNA_NOTEBOOK_DRAWS", "5000"))
 SEED = 1
@@ -33,30 +34,39 @@ SEED = 1
 # %%
 model = hna.load_model("dementia")
 rates = hna.rates(model, draws=DRAWS, seed=SEED)
-rates.interval().query("severity == ''")
+show_table(
+    rates.interval().query("severity == ''"), "Share of people with dementia, as CFAS II found",
+    {"sex": "Sex", "age": "Ages", "estimate": "Share"}, heads=2, unit="proportion",
+)  # fmt: skip
 
 # %% [markdown]
-# ## How many people
+# ## How many people, how many are known, and the gap
 #
-# Rates by age and sex are applied to the residents of Halton in mid-2020, the year of the latest register by authority.
+# Rates by age and sex are applied to the residents of Halton in mid-2020, the year of the latest register by authority. The register of
+# general practices is apportioned to where patients live.
 
 # %%
 population = hna.population("ons-mye-2020", areas=["Halton"])
+register = hna.known("qof-dementia-2019-20", areas=["Halton"])
 need = hna.need(rates, population, by=["area", "year"])
-need.interval()
+gap = hna.gap(need, register)
+named = {
+    "need": "Estimated", "known": "Known to general practice", "gap": "Gap", "coverage": "Share known",
+    "p_known_exceeds_need": "Chance that more are known than estimated", "gap_positive": "Gap, groups with one only",
+    "target_shortfall": "Short of the ambition",
+}  # fmt: skip
+show_table(
+    gap.interval(), "By the survey of 2008 to 2011 (CFAS II)", {"quantity": "What", "estimate": "Number"}, words=named
+)
 
 # %% [markdown]
-# ## How many are known, and the gap
-#
-# The register of general practices is apportioned to where patients live. The ledger shows what was compared and how differences were
-# bridged. `p_known_exceeds_need` is the chance that more people are known than the estimate says there are.
+# Whether estimate and count are of the same people: what was compared, and how differences were bridged.
 
 # %%
-gap = hna.gap(need, hna.known("qof-dementia-2019-20", areas=["Halton"]))
-gap.interval()
-
-# %%
-gap.ledger[["item", "need_side", "known_side", "verdict", "how"]]
+show_table(
+    gap.ledger, "The ledger",
+    {"item": "What must be the same", "need_side": "Estimate", "known_side": "Count", "verdict": "Verdict", "how": "How"},
+)  # fmt: skip
 
 # %% [markdown]
 # ## The study switch
@@ -67,42 +77,26 @@ gap.ledger[["item", "need_side", "known_side", "verdict", "how"]]
 # %%
 older = model.with_sources("dementia-uk-2007")
 older_need = hna.need(hna.rates(older, draws=DRAWS, seed=SEED), population, by=["area", "year"])
-older_gap = hna.gap(older_need, hna.known("qof-dementia-2019-20", areas=["Halton"]))
-older_gap.interval()
+older_gap = hna.gap(older_need, register)
+show_table(
+    older_gap.interval(),
+    "By the consensus of 2007 (Dementia UK)",
+    {"quantity": "What", "estimate": "Number"},
+    words=named,
+)
 
 # %% [markdown]
-# ## By age and sex
+# ## Who, and the years ahead
 #
-# Who they are: most are women of 80 and over.
-
-# %%
-hna.need(rates, population, by=["area", "year", "sex", "age"]).interval()
-
-# %% [markdown]
-# ## The years ahead
-#
-# If today's age-specific rates continue, the number grows because more people reach the ages at which dementia is common. The
-# projection is of people, not a forecast of dementia: rates at each age fell between 1991 and 2011.
+# Most are women of 80 and over. If today's age-specific rates continue, the number grows because more people reach the ages at which
+# dementia is common. The projection is of people, not a forecast of dementia: rates at each age fell between 1991 and 2011.
 
 # %%
 report = hna.run("dementia", "Halton", draws=DRAWS, seed=SEED, out=os.environ.get("HNA_NOTEBOOK_OUT", "hna-report"))
-figures = report.answers[0].figures
-figures.query("quantity == 'need' and severity == '' and sex == 'persons' and age_band == 'all'")[
-    ["year", "estimate", "lower", "upper", "flags"]
-]
+show_need(report, "dementia", "findings", "who", "when")
 
 # %% [markdown]
-# ## What the estimate rests on
+# ## What the estimate rests on, and what cannot be said
 
 # %%
-[source.words for source in gap.citations]
-
-# %% [markdown]
-# ## What cannot be said
-#
-# The model file states the limits of the estimate and the data that are missing.
-
-# %%
-print(model.limits)
-for missing in model.missing_core_data:
-    print(f"- {missing.item}: {missing.effect}")
+show_need(report, "dementia", "sure", "assumptions", "evidence", "missing", "limits")

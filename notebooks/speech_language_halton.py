@@ -13,9 +13,9 @@
 # %% [markdown]
 # # Speech, language and communication needs in Halton
 #
-# An in-depth look at one need in one place: how many children start school with a language disorder, what is known of them, and what
-# cannot be said. Every number is made by `hna` from published figures; this notebook only asks. A reader without Python can follow the
-# text and the tables.
+# An in-depth look at one need in one place: how many children start school with a language disorder, what is known of them, how sure the
+# estimate is, and what cannot be said. Every number is made by `hna` from published figures. This notebook only asks: it holds no
+# arithmetic of its own, and it can be read without Python.
 
 # %%
 import os
@@ -23,6 +23,7 @@ from pathlib import Path
 
 import hna
 from hna.assessment.assess import assess_area
+from hna.publish.shown import show_assessment, show_lines, show_need
 from hna.publish.site import finding_words, write_site
 
 DRAWS = int(os.environ.get("HNA_NOTEBOOK_DRAWS", "5000"))
@@ -31,35 +32,39 @@ OUT = Path(os.environ.get("HNA_NOTEBOOK_OUT", "hna-report"))
 # %% [markdown]
 # ## Who counts as having the need
 #
-# One study examined children at school entry in one English county. The table says who was examined, when, how many took part, and
-# how far the study may be biased.
+# One study examined children at school entry in one English county. The table says who was examined, when, how many took part, and how
+# far the study may be biased. Speech, language and communication needs are wider than this: what is left out stands under the limits.
 
 # %%
 report = hna.run("speech-language", "Halton", draws=DRAWS, out=OUT)
-answer = report.answers[0]
-model = answer.model
-print(answer.rates.universe.case_definition)
-[source.words for source in answer.citations]
+show_need(report, "speech-language", "evidence")
 
 # %% [markdown]
 # ## How many children
-#
-# The rate is applied to the children of these ages who live in Halton, in the latest estimate of the population and in the years that
-# the projection holds. `lower` and `upper` are the limits of the interval.
 
 # %%
-figures = answer.figures
-whole = "quantity == 'need' and sex == 'persons' and age_band == 'all'"
-figures.query(whole)[["severity", "year", "estimate", "lower", "upper"]]
+show_need(report, "speech-language", "findings")
+
+# %% [markdown]
+# ### By severity, age and sex
+
+# %%
+show_need(report, "speech-language", "severity", "who")
+
+# %% [markdown]
+# ### The years ahead, if today's shares continue
+
+# %%
+show_need(report, "speech-language", "when")
 
 # %% [markdown]
 # ## How sure
 #
-# Each step adds what it does not know. The study was done in one county that is better off than most, so the difference of this place
-# from that one is a large part of the width.
+# Each step adds what it does not know. The study was done in a county that is better off than most, and language at school entry follows
+# deprivation, so the difference of this place from that one is a large part of the width.
 
 # %%
-[(step.what, round(step.estimate), round(step.lower), round(step.upper)) for step in answer.waterfall]
+show_need(report, "speech-language", "sure", "assumptions")
 
 # %% [markdown]
 # ## What is known
@@ -68,19 +73,25 @@ figures.query(whole)[["severity", "year", "estimate", "lower", "upper"]]
 # stated, and this is what stands in its place.
 
 # %%
-for missing in model.missing_core_data:
-    print(f"- {missing.item}. {missing.why} {missing.effect}")
+show_need(report, "speech-language", "missing")
 
 # %% [markdown]
-# Education, health and care plans are counted, for every kind of need together. They are shown in their chapter as a count, without an
-# estimate beside it: a plan is a decision of a council, not a diagnosis.
+# Two counts come near and are not the same thing. Education, health and care plans are counted for every kind of need together: a plan is a
+# decision of a council, not a diagnosis. They are shown as a count, with no estimate beside them.
 
 # %%
 needs = ("speech-language", "learning-disability", "autism", "adhd")
 assessment = assess_area("Halton", needs=needs, draws=DRAWS, words=finding_words)
-for chapter in assessment.chapters:
-    for count in chapter.counts:
-        print(f"{chapter.spec.title}: {count.source.condition}, {count.source.reference_date}: {count.people:,.0f}")
+show_assessment(assessment, "counts")
+
+# %% [markdown]
+# ## Beside other places
+#
+# The same share is applied everywhere, so an expected prevalence that differs says only that the ages of the children differ. It is shown
+# and never tested.
+
+# %%
+show_assessment(assessment, "outcomes", needs=["speech-language"])
 
 # %% [markdown]
 # ## What the three approaches say
@@ -90,22 +101,25 @@ for chapter in assessment.chapters:
 # `data/corporate/example`.
 
 # %%
+show_assessment(assessment, "findings", "pairs", "voices", need="speech-language")
+
+# %%
 verdict = assessment.verdicts["speech-language"]
-print(verdict.level, assessment.triangulation.levels[verdict.level])
-[(pair.first, pair.second, pair.code) for pair in verdict.pairs]
+show_lines([(verdict.level, assessment.triangulation.levels[verdict.level])])
+
+# %% [markdown]
+# ## Among the needs of children that often come together
+#
+# One child may have several of these, so they are never added up.
+
+# %%
+show_assessment(assessment, "priorities")
 
 # %% [markdown]
 # ## What the numbers cannot bear, and what guidance there is
 
 # %%
-print(model.limits)
-for practice in model.best_practice:
-    print(f"- {practice.body}, {practice.ref} ({practice.year}): {practice.title}")
-
-# %% [markdown]
-# ## The site
-#
-# The same, as pages with the chapter, the register of missing data and the review calendar.
+show_need(report, "speech-language", "limits", "practice")
 
 # %%
 write_site(assessment, OUT.joinpath("assessment"))[0].name

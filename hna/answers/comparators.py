@@ -95,10 +95,20 @@ class Surroundings:
     Parameters
     ----------
     shelf : its ``data/areas``, the analyst's own first.
+    group : the only group of statistical neighbours to use; None for the analyst's own, or the latest.
+
+    Raises
+    ------
+    SourceError
+        If there is no such group on the shelf.
     """
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: Shelf, group: str | None = None) -> None:
         self._shelf = shelf
+        self._group = group
+        if group is not None and group not in self._names(True):
+            held = self._names(True)
+            raise SourceError(Fault(f"no group of neighbours is called {group!r}", "These are on the shelf", rows=held))
 
     def _lookup(self, name: str) -> _Lookup:
         """One lookup, read once a shelf."""
@@ -159,7 +169,8 @@ class Surroundings:
             In the order asked for. Of several groups of neighbours that name the area the analyst's own comes first,
             then the latest.
         """
-        return self._shelf.once(("comparators", code, tuple(kinds)), lambda: self._of(code, kinds))
+        key = ("comparators", code, tuple(kinds), self._group)
+        return self._shelf.once(key, lambda: self._of(code, kinds))
 
     def _of(self, code: str, kinds: Sequence[Kind]) -> list[Comparator]:
         above = self.nesting(code).ancestors(code)
@@ -178,6 +189,8 @@ class Surroundings:
         """Every group of statistical neighbours of an area: the analyst's own first, then by vintage, latest first."""
         folders = self._shelf.folders(AreasSource)
         order = {name: (self._shelf.own(folders[name]), self._lookup(name).vintage(name)) for name in self._names(True)}
+        if self._group is not None:
+            order = {self._group: order[self._group]}
         for name in sorted(order, key=lambda one: order[one], reverse=True):
             group = tuple(child for child, parents in self._lookup(name).parents.items() if code in parents)
             if group:

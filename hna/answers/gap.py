@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hna.answers.known_people import KnownPeople, known_people, rows_for
 from hna.answers.ledger import Ledger, align, months_apart
 from hna.answers.need import NeedEstimate
-from hna.errors import AlignmentError, AxisError, Fault
+from hna.errors import AlignmentError, AxisError, Fault, QuantityError
 from hna.evidence.known import Known
 from hna.measure.draws import check_level, uniform
 from hna.measure.estimate import Cited, Estimate
@@ -135,6 +135,25 @@ class NetGap(Estimate):
                 ends = np.quantile(lowest, (1 - level) / 2), np.quantile(highest, (1 + level) / 2)
                 table.loc[n, ["estimate", "lower", "upper"]] = [np.nan, *ends]
         return table
+
+    def sum(self, over: str | Sequence[str]) -> Estimate:  # type: ignore[override]
+        """The gap of several areas or years together, draw by draw.
+
+        Raises
+        ------
+        QuantityError
+            If a count among them is hidden: its draws spread over a range, and their sum would look surer than it is.
+        """
+        if self.bounds:
+            hidden = [f"{area}, {year}" for area, year in self.bounds]
+            raise QuantityError(
+                Fault("a count is hidden, so the gaps are not added up", "Leave its area out", rows=hidden)
+            )
+        parts = {
+            name: getattr(self, name)
+            for name in ("headline", "draws", "quantity", "unit", "universe", "citations", "flags")
+        }
+        return Estimate(**parts).sum(over)
 
 
 @dataclass(frozen=True, eq=False)

@@ -199,6 +199,7 @@ def compare_indicators(
     kinds: Sequence[Kind] = KINDS,
     level: float = 0.95,
     suppressed: tuple[float, float] | None = None,
+    group: str | None = None,
 ) -> pd.DataFrame:
     """Each area's observed values beside those of its region, England and statistical neighbours.
 
@@ -214,6 +215,7 @@ def compare_indicators(
     kinds : region, england, statistical-neighbours.
     level : confidence level of intervals and tests.
     suppressed : smallest and largest count that a hidden one can be, for the bounds of an average with members missing.
+    group : statistical neighbours to use; None for the analyst's own, or the latest.
 
     Returns
     -------
@@ -228,7 +230,7 @@ def compare_indicators(
         If the level is not a proportion.
     """
     check_level(level)
-    around = Surroundings(shelf)
+    around = Surroundings(shelf, group)
     wanted = found.areas.find_all(areas) if areas else [one for one in found.areas.areas if one.code[:3] not in _ABOVE]
     rows = [
         row

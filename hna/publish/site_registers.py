@@ -8,7 +8,7 @@ from hna.assessment.record import Assessment
 from hna.publish import site_tables as tables
 from hna.publish import wording
 from hna.publish.content import Block, Cell, Column, Content, Item, Items, Paragraph, Table
-from hna.publish.site_content import METHOD, MISSING, REVIEWS, Notice, SiteBlock, SitePage, SitePart, say_text
+from hna.publish.site_content import METHOD, MISSING, REVIEWS, Notice, Rows, SiteBlock, SitePage, SitePart, say_text
 
 
 def method_blocks(held: Assessment) -> Iterator[Block]:
@@ -47,10 +47,12 @@ def reviews_page(held: Assessment) -> SitePage:
         else "Nobody has recorded what is assessed, by whom, or when."
     )
     part = SitePart("calendar", "Calendar", (*past, tables.calendar(held)))
-    return SitePage(REVIEWS, "Reviews", "Review calendar", said, (part, _contents_part(held)))
+    kinds = SitePart("kinds", "Kind of assessment", (contents_table(held),))
+    return SitePage(REVIEWS, "Reviews", "Review calendar", said, (part, kinds))
 
 
-def _contents_part(held: Assessment) -> SitePart:
+def contents_table(held: Assessment) -> Table:
+    """What each need's assessment holds of what a kind of assessment asks for."""
     names = [name for name in held.kinds.contents if any(name in kind.contents for kind in held.kinds.kinds)]
     columns = (
         Column("Need"),
@@ -67,8 +69,13 @@ def _contents_part(held: Assessment) -> SitePart:
         for need, one in held.held.items()
     )  # fmt: skip
     note = wording.sentence(held.kinds.because)
-    table = Table("contents", "What each need's assessment holds", columns, rows, 1, note)
-    return SitePart("kinds", "Kind of assessment", (table,))
+    return Rows("contents", "What each need's assessment holds", columns, rows, 1, note)
+
+
+def trail_table(held: Assessment) -> Table:
+    """The audit trail of the priorities."""
+    rows = tuple(tuple(map(say_text, (one.when, one.who, one.what, one.why))) for one in held.priorities.trail)
+    return Table("trail", "Audit trail", tuple(map(Column, ("When", "Who", "What", "Why"))), rows, 1)
 
 
 def method_page(held: Assessment, content: Content) -> SitePage:
@@ -89,7 +96,6 @@ def method_page(held: Assessment, content: Content) -> SitePage:
         )
         for one in found.criteria
     )  # fmt: skip
-    trail = tuple((say_text(one.when), say_text(one.who), say_text(one.what), say_text(one.why)) for one in found.trail)
     levels = Items(tuple(Item(wording.sentence(text), name) for name, text in held.triangulation.levels.items()))
     codes = Items(
         tuple(Item(wording.sentence(text), name.capitalize()) for name, text in held.triangulation.convergence.items())
@@ -113,7 +119,7 @@ def method_page(held: Assessment, content: Content) -> SitePage:
                 "score. A priority is robust if it survives."
             ),
             Table("criteria", "Criteria and anchors", columns, rows, 1, wording.sentence(found.library.because)),
-            Table("trail", "Audit trail", tuple(map(Column, ("When", "Who", "What", "Why"))), trail, 1),
+            trail_table(held),
         )),
     )  # fmt: skip
     return SitePage(METHOD, "Method", "Method", "How numbers, verdicts and priorities were made.", parts)

@@ -21,16 +21,17 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def shown(text: str) -> str:
     """Text on one line, without signs that cannot be seen or that turn its direction."""
     line = " ".join(text.split())
-    if line.isascii() and line.isprintable():
-        return line
+    return line if line.isascii() and line.isprintable() else printable(line)
+
+
+def printable(line: str) -> str:
+    """A line with its spaces as they are, without signs that cannot be seen or that turn its direction."""
     return "".join(sign for sign in line if sign.isprintable() and sign not in _BIDIRECTIONAL)
 
 
 def inert(text: str) -> str:
     """Text that no spreadsheet takes for a formula, and no page for a direction or a line of its own."""
-    plain = text
-    if not (text.isascii() and text.isprintable()):
-        plain = "".join(sign for sign in text if sign.isprintable() and sign not in _BIDIRECTIONAL)
+    plain = text if text.isascii() and text.isprintable() else printable(text)
     return f"'{plain}" if plain.startswith(_FORMULA) else plain
 
 
