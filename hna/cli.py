@@ -200,7 +200,9 @@ def compare(
     ] = None,
     neighbours: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="Group of statistical neighbours, such as halton-2014-neighbours. [default: latest]"),
+        typer.Option(
+            metavar="ID", help="Group of statistical neighbours, such as halton-2014-neighbours. [default: latest]"
+        ),
     ] = None,
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for comparisons.csv and outcomes.csv.")
@@ -210,7 +212,9 @@ def compare(
     """Set observed counts beside region, England and statistical neighbours, in controlled words."""
     from hna.compare import compare, sentences, write_comparisons
 
-    table = compare(file, tuple(area or ()), level=level, suppressed=_range(hidden), neighbours=neighbours, workspace=workspace)
+    table = compare(
+        file, tuple(area or ()), level=level, suppressed=_range(hidden), neighbours=neighbours, workspace=workspace
+    )
     files = write_comparisons(table, out)
     for sentence in sentences(table):
         typer.echo(sentence)
