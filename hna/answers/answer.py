@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hna.answers.gap import Figure
 from hna.answers.gap_rows import GapRows
 from hna.answers.ledger import Ledger
 from hna.answers.need import Block, age_of_evidence, blocks
-from hna.answers.rows import COLUMNS, QUANTITIES, Cut, cuts_of, is_small, people_drawn, people_in, row, total
+from hna.answers.rows import COLUMNS, QUANTITIES
+from hna.answers.stream import summarise
 from hna.answers.waterfall import WaterfallStep, waterfall
 from hna.errors import Fault
 from hna.evidence.known import Known
@@ -93,7 +94,7 @@ def answer(
     gap_year : for each source of counts and area code, the year of need that it is compared with.
     keep_draws : whether to keep the draws of need.
     """
-    rows: list[dict[str, object]] = []
+    tables: list[pd.DataFrame] = []
     ledgers: list[Ledger] = []
     refusals: list[Fault] = []
     leverages: dict[str, float] = {}
@@ -103,74 +104,70 @@ def answer(
     for population in populations:
         notes |= dict.fromkeys(population.bridges)
         cited |= {source.id: source for source in population.citations}
-        for block in blocks(rates, population):
-            flags = _need_flags(rates, population, block)
-            rows.extend(_need_rows(rates, block, by, level, flags))
+        told = {year: need_flags(rates, population, year) for year in population.years}
+        found = summarise(rates, population, by=("severity", *by), level=level, keep_draws=keep_draws)
+        tables.append(found.frame(told))
+        for (s, severity), (a, area), (y, year) in product(
+            enumerate(rates.severities), enumerate(population.areas), enumerate(population.years)
+        ):
             if keep_draws:
-                for s, severity in enumerate(rates.severities):
-                    kept[severity, block.year, block.area.code] = block.draws[s].sum(axis=(0, 1))
-            here = [
-                counts.take((counts.area_code == block.area.code) & (counts.year == _counted(counts, block)))
-                for counts in known
-                if gap_year.get((counts.source.id, block.area.code)) == block.year
-            ]
-            if here:
-                cited |= {counts.source.id: counts.source for counts in here}
-                found = GapRows(rates, block, here, by, level, flags, population.base)
-                rows.extend(found.rows)
-                ledgers.extend(found.ledgers)
-                refusals.extend(found.refusals)
-                if found.leverage is not None:
-                    leverages[block.area.code] = found.leverage
+                kept[severity, year, area.code] = found.draws[s, a, y]
+        for counts, block in _counted_blocks(rates, population, known, gap_year):
+            cited |= {one.source.id: one.source for one in counts}
+            flags = sorted({*told[block.year], "N461"}) if block.realised else told[block.year]
+            gaps = GapRows(rates, block, counts, by, level, flags, population.base)
+            tables.append(pd.DataFrame(gaps.rows, columns=list(COLUMNS)))
+            ledgers.extend(gaps.ledgers)
+            refusals.extend(gaps.refusals)
+            if gaps.leverage is not None:
+                leverages[block.area.code] = gaps.leverage
     first = populations[0]
     steps = waterfall(rates, first, level)
-    order = {quantity: n for n, quantity in enumerate(QUANTITIES)}
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    severity_at = {name: n for n, name in enumerate(rates.severities)}
-    table = table.assign(
-        _q=table["quantity"].map(order), _s=table["severity"].map(severity_at), _n=np.arange(len(table))
-    ).sort_values(["area_code", "year", "_s", "_q", "_n"], kind="stable")
     return Answer(
-        rates, table.drop(columns=["_q", "_s", "_n"]).reset_index(drop=True), tuple(ledgers), steps,
+        rates, _ordered(rates, tables), tuple(ledgers), steps,
         (first.areas[0], first.years[0]), leverages, tuple(refusals), tuple(cited.values()), tuple(notes), tuple(known), kept,
     )  # fmt: skip
 
 
-def _counted(counts: Known, block: Block) -> int:
-    years = counts.take(counts.area_code == block.area.code).years
-    return min(years, key=lambda year: (abs(year - block.year), -year))
+def _ordered(rates: Rates, tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """Rows by area, year, severity and quantity."""
+    table = pd.concat([one for one in tables if len(one)], ignore_index=True)
+    order = {quantity: n for n, quantity in enumerate(QUANTITIES)}
+    severity_at = {name: n for n, name in enumerate(rates.severities)}
+    keys = table.assign(
+        _q=table["quantity"].map(order), _s=table["severity"].map(severity_at), _n=np.arange(len(table))
+    )
+    placed = keys.sort_values(["area_code", "year", "_s", "_q", "_n"], kind="stable")
+    return placed[list(COLUMNS)].reset_index(drop=True)
 
 
-def _need_flags(rates: Rates, population: Population, block: Block) -> list[str]:
-    flags = {*rates.flags, *population.flags, *age_of_evidence(rates, block.year)}
-    if block.realised:
-        flags.add("N461")
+def _counted_blocks(
+    rates: Rates, population: Population, known: Sequence[Known], gap_year: Mapping[tuple[str, str], int]
+) -> Iterator[tuple[list[Known], Block]]:
+    """Need of each area and year that counts are set beside, and those counts."""
+    for a, area in enumerate(population.areas):
+        for y, year in enumerate(population.years):
+            here = [
+                counts.take((counts.area_code == area.code) & (counts.year == _counted(counts, area.code, year)))
+                for counts in known
+                if gap_year.get((counts.source.id, area.code)) == year
+            ]
+            if here:
+                people = population.people[a : a + 1, y : y + 1]
+                alone = replace(population, areas=(area,), years=(year,), people=people)
+                yield here, next(blocks(rates, alone))
+
+
+def _counted(counts: Known, code: str, year: int) -> int:
+    years = counts.take(counts.area_code == code).years
+    return min(years, key=lambda counted: (abs(counted - year), -counted))
+
+
+def need_flags(rates: Rates, population: Population, year: int) -> list[str]:
+    """Codes that every figure of need in a year carries."""
+    flags = {*rates.flags, *population.flags, *age_of_evidence(rates, year)}
     if population.source.basis == "projection":
         flags.add("N511")
-        if block.year - population.base_year > rates.defaults.long_projection:
+        if year - population.base_year > rates.defaults.long_projection:
             flags.add("W511")
     return sorted(flags)
-
-
-def _need_rows(
-    rates: Rates, block: Block, by: Sequence[str], level: float, flags: list[str]
-) -> Iterator[dict[str, object]]:
-    cuts = [cut for cut in cuts_of(rates, by) if _printed(rates, cut)]
-    drawn = np.stack([people_drawn(rates, block, cut) for cut in cuts])
-    lower, upper = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=-1)
-    for n, cut in enumerate(cuts):
-        point = float(total(block.headline, cut, 0))
-        people = people_in(block, cut)
-        carried = sorted({*flags, "N461"}) if is_small(rates, block, cut) else flags
-        if cut.severity == rates.severities[0]:
-            yield row(rates, block, replace(cut, severity=""), "population", Figure(people, people, people), level, [])
-        figure = Figure(point, float(lower[n]), float(upper[n]))
-        yield row(rates, block, cut, "need", figure, level, carried)
-        if people > 0:
-            share = Figure(point / people, float(lower[n]) / people, float(upper[n]) / people)
-            yield row(rates, block, cut, "prevalence", share, level, carried)
-
-
-def _printed(rates: Rates, cut: Cut) -> bool:
-    # Single years from graduated rates are right in total and wrong one by one: they are never published (methods §2).
-    return cut.age == "all" or rates.model.prevalence.ages != "graduate"

@@ -10,6 +10,7 @@ import threadpoolctl
 from numpy.typing import NDArray
 
 from hna.answers.expansion import REACH, Course, expansion
+from hna.answers.need import rate_in
 from hna.answers.terms import Errors, Group, Shared, Terms, groups_of, horner
 from hna.measure.draws import normal
 from hna.model.rates import Rates
@@ -17,6 +18,8 @@ from hna.model.rates import Rates
 Array = NDArray[np.float64]
 _TILE = 64
 _TRIED = 4
+DIRECT = 4
+"""So many areas or fewer are each asked for; the rates of more are carried to all at once."""
 _LEAST = -25.0
 
 
@@ -71,7 +74,7 @@ class Carrier:
 
         They do not where rates say so themselves; and a few areas are tried, so that nothing is missed unseen.
         """
-        own = type(self.rates).at is not Rates.at or self.rates.local is not None
+        own = type(self.rates).at is not Rates.at or self.rates.local is not None or len(codes) <= DIRECT
         self.plain = not own and all(self._agrees(code, year) for code in codes[:: max(len(codes) // _TRIED, 1)])
 
     def _agrees(self, code: str, year: int) -> bool:
@@ -257,9 +260,7 @@ class Carrier:
 
     def rate(self, code: str, year: int) -> Array:
         """Draws of the rate in one area, shape (severity, sex, age, draw), without any expansion."""
-        if self.rates.local is None:
-            return self.rates.at(self.errors_of.get(code, code), year)
-        return self.rates.at(code, year, errors_of=self.errors_of.get(code))
+        return rate_in(self.rates, code, year, self.errors_of)
 
 
 def _flat(values: Array) -> Array:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hna.answers.blocks import Carrier
 from hna.answers.limits import GAP, gap_figures, limits
-from hna.answers.need import realise
+from hna.answers.need import realise, realise_totals, realised_key, scores_of
 from hna.answers.nest import Part
-from hna.answers.realised import Method, Scores, whole_people
+from hna.answers.realised import Scores, whole_people
 from hna.errors import AxisError, Fault
-from hna.measure.draws import normal, stream
+from hna.measure.draws import normal
 from hna.model.rates import Rates
 
 Array = NDArray[np.float64]
@@ -100,11 +100,10 @@ class Work:
     ----------
     carrier : the rates.
     years, cuts, level, target : of the summary.
-    method : how chance in small numbers is drawn.
     shared : whether all areas have the same rates and no chance of their own.
     grid : sums over a chunk are rounded to a multiple of this many people, so that they add up to the same total in any
         order.
-    keep : whether draws of the total are returned.
+    keep : positions of the subgroups, one a severity, whose draws are returned.
     """
 
     carrier: Carrier
@@ -112,21 +111,26 @@ class Work:
     cuts: tuple[Cut, ...]
     level: float
     target: float | None
-    method: Method
     shared: bool
     grid: float
-    keep: bool
+    keep: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Areas in a row: people of shape (area, year, cell), codes, counts, and their groups."""
+    """Areas in a row: people of shape (area, year, cell), codes, counts, and their groups.
+
+    Where the chance of who is there is added: in whole areas, shape (area, year), and in subgroups, shape (subgroup, area,
+    year). Unused where rates are shared.
+    """
 
     start: int
     people: Array
     codes: tuple[str, ...]
     known: Counts | None
     part: Part | None
+    few: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), dtype=bool))
+    small: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0, 0), dtype=bool))
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +168,7 @@ def in_years(work: Work, chunk: Chunk) -> Running:
     carrier, years, cuts = work.carrier, work.years, work.cuts
     shape = (len(chunk.codes), len(years))
     values: tuple[dict[str, Array], ...] = tuple({} for _ in cuts)
-    draws = np.empty((*shape, carrier.rates.size)) if work.keep else None
+    draws = np.empty((len(work.keep), *shape, carrier.rates.size)) if work.keep else None
     sums = None
     if chunk.part is not None:
         sums = np.empty((len(chunk.part.parents), len(cuts), len(years), carrier.rates.size))
@@ -172,8 +176,8 @@ def in_years(work: Work, chunk: Chunk) -> Running:
     for y, n, block, moments in formed:
         if sums is not None and chunk.part is not None:
             sums[:, n, y] = _rounded(chunk.part.second @ (chunk.part.first @ block), work.grid)
-        if draws is not None and n == 0:
-            draws[:, y] = block
+        if draws is not None and n in work.keep:
+            draws[work.keep.index(n), :, y] = block
         known = None
         if chunk.known is not None and n == 0:
             which = slice(y, y + 1)
@@ -208,70 +212,73 @@ def _shared(work: Work, chunk: Chunk) -> Formed:
 
 def _own(work: Work, chunk: Chunk) -> Formed:
     """Blocks of areas with errors of their own, or chance in small numbers."""
-    carrier, rates = work.carrier, work.carrier.rates
-    errors = carrier.errors(chunk.codes)
-    codes = chunk.codes if rates.local is not None else ("",)
-    layers = np.stack([rates.mean(code)[: len(rates.layers)].reshape(len(rates.layers), -1) for code in codes])
-    scores: dict[str, Scores] = {}
+    forming = _Forming(work, chunk)
     for y, year in enumerate(work.years):
         people = np.ascontiguousarray(chunk.people[:, y])
-        largest = np.einsum("alc,ac->al", np.broadcast_to(layers, (len(people), *layers.shape[1:])), people).max(axis=1)
-        few = largest < rates.defaults.realised_below
-        size = np.maximum(np.round(people.sum(axis=1)), 1.0)
-        split = few.any() and not all(cut.whole and cut.severity < len(rates.layers) for cut in work.cuts)
-        cells = _in_cells(work, chunk, people, year, few) if split else {}
-        for n, cut in enumerate(work.cuts):
-            held = people if cut.whole else people * cut.cells
-            block = carrier.expected(held, year, cut.severity, errors)
-            if split:
-                for row, drawn in cells.items():
-                    block[row] = drawn[n]
-            elif few.any():
-                name = rates.layers[cut.severity]
-                if work.method == "inverse" and name not in scores:
-                    scores[name] = Scores(
-                        np.stack([normal(rates.seed, _key(rates, name, code), rates.size) for code in chunk.codes])
-                    )
-                _chance(work, chunk.codes, block, size, few, name, scores.get(name))
+        for n, block in enumerate(forming.blocks(people, year, chunk.few[:, y])):
+            small = chunk.small[n, :, y] & ~chunk.few[:, y]
+            if small.any():
+                forming.chance(block, n, people, small)
             yield y, n, block, None
 
 
-def _key(rates: Rates, layer: str, code: str) -> str:
-    return f"realised:{rates.model.need}:{layer}:{code}"
+class _Forming:
+    """Forms blocks of some areas, and keeps what is the same in every year."""
 
+    def __init__(self, work: Work, chunk: Chunk) -> None:
+        self.work, self.codes = work, chunk.codes
+        self.carrier, self.rates = work.carrier, work.carrier.rates
+        self.errors = self.carrier.errors(chunk.codes) if self.carrier.plain else None
+        self.scores: dict[str, Scores] = {}
+        self.own: dict[tuple[int, int], Array] = {}
+        self.whole = all(cut.whole for cut in work.cuts)
 
-def _chance(
-    work: Work,
-    codes: Sequence[str],
-    block: Array,
-    size: Array,
-    few: NDArray[np.bool_],
-    layer: str,
-    scores: Scores | None,
-) -> None:
-    if scores is not None:
-        if few.all():
-            block[...] = whole_people(block, size, scores)
-        else:
-            block[few] = whole_people(block[few], size[few], scores[few])
-        return
-    rates = work.carrier.rates
-    for row in np.flatnonzero(few).tolist():
-        chances = np.clip(block[row] / size[row], 0, 1)
-        block[row] = stream(rates.seed, _key(rates, layer, codes[row])).binomial(int(size[row]), chances)
+    def blocks(self, people: Array, year: int, few: NDArray[np.bool_]) -> Iterator[Array]:
+        """Draws of each subgroup, shape (area, draw), whole people where few are expected."""
+        if self.errors is None or (few.any() and not self.whole):
+            yield from self._one_by_one(people, year, few)
+            return
+        if not few.any():
+            for cut in self.work.cuts:
+                held = people if cut.whole else people * cut.cells
+                yield self.carrier.expected(held, year, cut.severity, self.errors)
+            return
+        drawn = np.stack([self.carrier.expected(people, year, cut.severity, self.errors) for cut in self.work.cuts])
+        size = np.maximum(np.round(people.sum(axis=1)), 1.0)
+        rows = slice(None) if few.all() else np.flatnonzero(few)
+        if not self.scores:
+            self.scores |= scores_of(self.rates, self.codes)
+        some = {name: scores[rows] for name, scores in self.scores.items()}
+        codes = self.codes if few.all() else [self.codes[n] for n in np.flatnonzero(few)]
+        drawn[:, rows] = realise_totals(drawn[:, rows], size[rows], self.rates, codes, some)
+        yield from drawn
 
+    def _one_by_one(self, people: Array, year: int, few: NDArray[np.bool_]) -> Iterator[Array]:
+        """Rates of each area in turn, its few people divided among cells as `realise` does it."""
+        cuts = self.work.cuts
+        found = np.empty((len(cuts), len(people), self.rates.size))
+        for row, code in enumerate(self.codes):
+            rate = self.carrier.rate(code, year)
+            flat = rate.reshape(rate.shape[0], -1, rate.shape[-1])
+            here = people[row]
+            if few[row]:
+                shaped = here.reshape(rate.shape[1:3])
+                flat = realise(rate * shaped[None, :, :, None], shaped, self.rates, code).reshape(flat.shape)
+                here = np.ones_like(here)
+            for n, cut in enumerate(cuts):
+                np.matmul(here * cut.cells, flat[cut.severity], out=found[n, row])
+        yield from found
 
-def _in_cells(work: Work, chunk: Chunk, people: Array, year: int, few: NDArray[np.bool_]) -> dict[int, list[Array]]:
-    """Areas whose whole people are divided among cells and strata: as `realise` does it, one area at a time."""
-    rates = work.carrier.rates
-    found = {}
-    for row in np.flatnonzero(few).tolist():
-        here = people[row].reshape(len(rates.sexes), -1)
-        rate = work.carrier.rate(chunk.codes[row], year)
-        drawn = realise(rate * here[None, :, :, None], here, rates, chunk.codes[row], work.method)
-        flat = drawn.reshape(drawn.shape[0], -1, drawn.shape[-1])
-        found[row] = [cut.cells @ flat[cut.severity] for cut in work.cuts]
-    return found
+    def chance(self, block: Array, n: int, people: Array, rows: NDArray[np.bool_]) -> None:
+        """A small subgroup of a larger area gets a chance of its own, as `hna.answers.rows.people_drawn` gives it."""
+        cut = self.work.cuts[n]
+        here = np.flatnonzero(rows).tolist()
+        for row in here:
+            if (n, row) not in self.own:
+                key = realised_key(self.rates, f"{cut.label}:{cut.sex}:{cut.age}", self.codes[row])
+                self.own[n, row] = normal(self.rates.seed, key, self.rates.size)
+        size = np.maximum(np.round(people[here] @ cut.cells), 1.0)
+        block[here] = whole_people(block[here], size, Scores(np.stack([self.own[n, row] for row in here])))
 
 
 def _rounded(sums: Array, grid: float) -> Array:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from hna.answers.realised import Method, Scores, method_in_use, whole_people
+from hna.answers.realised import Scores, divided, whole_people
 from hna.errors import AxisError, Fault, ModelError
 from hna.evidence.population import Population
 from hna.measure.areas import Area
-from hna.measure.draws import normal, stream
+from hna.measure.draws import normal
 from hna.measure.estimate import Estimate
 from hna.model.rates import Rates
 
@@ -66,13 +66,14 @@ def _sexes(rates: Rates) -> tuple[str, ...]:
     return rates.sexes
 
 
-def blocks(rates: Rates, population: Population) -> Iterator[Block]:
+def blocks(rates: Rates, population: Population, errors_of: Mapping[str, str] | None = None) -> Iterator[Block]:
     """Need in each area and year in turn; each block may be summarised and dropped.
 
     Parameters
     ----------
     rates : from `make_rates`.
     population : people, in any sexes and bands that add up to the rates'.
+    errors_of : for some area codes, the code of the larger area whose transport error they share.
 
     Raises
     ------
@@ -86,7 +87,7 @@ def blocks(rates: Rates, population: Population) -> Iterator[Block]:
         for y, year in enumerate(banded.years):
             people = banded.people[a, y]
             if rates.by_area:
-                rate = rates.at(area.code, year)
+                rate = rate_in(rates, area.code, year, errors_of or {})
             else:
                 key = year if rates.changes_by_year else 0
                 if key not in shared:
@@ -101,6 +102,13 @@ def blocks(rates: Rates, population: Population) -> Iterator[Block]:
             if few:
                 draws = realise(draws, people, rates, area.code)
             yield Block(area, year, people, headline, draws, few)
+
+
+def rate_in(rates: Rates, code: str, year: int, errors_of: Mapping[str, str]) -> Array:
+    """Draws of the rate in an area, shape (severity, sex, age, draw), whose transport error may be a larger area's."""
+    if rates.local is None:
+        return rates.at(errors_of.get(code, code), year)
+    return rates.at(code, year, errors_of=errors_of.get(code))
 
 
 def check_mean(headline: Array, draws: Array, rates: Rates, area: Area, year: int) -> None:
@@ -124,43 +132,70 @@ def _total(headline: Array, rates: Rates) -> float:
     return float(layers.max())
 
 
-def realise(draws: Array, people: Array, rates: Rates, area: str, method: Method | None = None) -> Array:
-    """Expected people become people who are there: binomial for the total, divided among the cells by chance.
+def realise(draws: Array, people: Array, rates: Rates, area: str) -> Array:
+    """Expected people become people who are there: whole in total, and divided among strata and cells by chance.
 
-    The total of each layer is binomial with the population as its size and the expected number as its mean; it is
-    divided among cells by a multinomial with the expected shares, so that cells add up to the total in every draw. The
-    stream is keyed by need and area, and is the same in every year.
+    The total of each layer is the quantile, at one score an area and draw, of a binomial with the population as its size
+    and the expected number as its mean. It is divided among strata, and each among its cells, by multinomials with
+    the expected shares, so that they add up in every draw. Streams are keyed by need and area, the same in every year.
 
     Parameters
     ----------
     draws : shape (severity, sex, age, draw), expected people.
     people : shape (sex, age).
     rates, area : key the streams.
-    method : how the total is drawn: a binomial number, or the inversion of one score for all years; None for the one in
-        use.
     """
-    method = method or method_in_use()
-    size = max(round(float(people.sum())), 1)
-    found = np.empty_like(draws)
-    for layer, name in enumerate(rates.layers):
-        strata = range(len(rates.layers), draws.shape[0]) if layer == 0 and rates.strata else [layer]
-        expected = np.concatenate([draws[s].reshape(-1, draws.shape[-1]) for s in strata])
-        total = expected.sum(axis=0)
-        key = f"realised:{rates.model.need}:{name}:{area}"
-        if method == "inverse":
-            scores = Scores(normal(rates.seed, key, draws.shape[-1])[None])
-            there = whole_people(total[None], np.array([float(size)]), scores)[0].astype(np.int64)
-        else:
-            there = stream(rates.seed, key).binomial(size, np.clip(total / size, 0, 1))
-        split = stream(rates.seed, f"realised-cells:{rates.model.need}:{name}:{area}")
-        shares = np.divide(expected, total, out=np.full_like(expected, 1 / len(expected)), where=total > 0).T
-        cells = split.multinomial(there, shares / shares.sum(axis=1, keepdims=True)).T.astype(float)
-        parts = cells.reshape(len(strata), *draws.shape[1:])
-        for n, s in enumerate(strata):
-            found[s] = parts[n]
-        if layer == 0 and rates.strata:
-            found[0] = parts.sum(axis=0)
+    flat = draws.reshape(draws.shape[0], -1, draws.shape[-1])
+    size = np.array([max(round(float(people.sum())), 1.0)])
+    there = realise_totals(flat.sum(axis=1)[:, None], size, rates, [area])[:, 0]
+    found = np.empty_like(flat)
+    composite = 1 if rates.strata else 0
+    for s in range(composite, len(flat)):
+        key = f"realised-cells:{rates.model.need}:{rates.severities[s]}:{area}"
+        found[s] = divided(there[s], flat[s], rates.seed, key)
+    if composite:
+        found[0] = found[len(rates.layers) :].sum(axis=0)
+    return found.reshape(draws.shape)
+
+
+def realise_totals(
+    expected: Array, size: Array, rates: Rates, areas: Sequence[str], scores: Mapping[str, Scores] | None = None
+) -> Array:
+    """Totals by severity of people who are there, of some areas.
+
+    Parameters
+    ----------
+    expected : shape (severity, area, draw), people; strata may be left out.
+    size : shape (area,), how many people live there, at least 1.
+    rates, areas : key the streams.
+    scores : from `scores_of`, where they are kept from year to year.
+
+    Returns
+    -------
+    array like `expected`: whole people; exclusive strata add up to the first.
+    """
+    found = np.empty_like(expected)
+    held = scores or scores_of(rates, areas)
+    for layer, name in enumerate(rates.layers[: len(expected)]):
+        found[layer] = whole_people(expected[layer], size, held[name])
+    if len(expected) > len(rates.layers):
+        for n, area in enumerate(areas):
+            key = f"realised-strata:{rates.model.need}:{area}"
+            found[len(rates.layers) :, n] = divided(found[0, n], expected[len(rates.layers) :, n], rates.seed, key)
     return found
+
+
+def scores_of(rates: Rates, areas: Sequence[str]) -> dict[str, Scores]:
+    """One score an area and draw for each layer: where in its distribution the number of people there lies."""
+    return {
+        name: Scores(np.stack([normal(rates.seed, realised_key(rates, name, area), rates.size) for area in areas]))
+        for name in rates.layers
+    }
+
+
+def realised_key(rates: Rates, cut: str, area: str) -> str:
+    """What the stream of who is there stands for: a need, a layer or subgroup of it, and an area."""
+    return f"realised:{rates.model.need}:{cut}:{area}"
 
 
 def need(rates: Rates, population: Population, by: Sequence[str] = ("area", "year")) -> Estimate:

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-Array = NDArray[np.float64]
-Method = Literal["binomial", "inverse"]
+from hna.measure.draws import stream
 
-METHOD: Method = "inverse"
-"""In use: a binomial number drawn anew for each year, or the inversion of one score for all years (`whole_people`)."""
+Array = NDArray[np.float64]
 _TILE = 2**15
 SMALL = 4.0
 """Below this many expected people the distribution is searched step by step; above, its expansion is used."""
-
-
-def method_in_use() -> Method:
-    """How chance in small numbers is drawn."""
-    return METHOD
 
 
 def scores_at(points: Array) -> Array:
@@ -52,7 +43,10 @@ class Scores:
             self._points = ndtr(self.scores)
         return self._points
 
-    def __getitem__(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Scores:
+    def __getitem__(self, rows: NDArray[np.intp] | slice) -> Scores:
+        """Those of some areas."""
+        if isinstance(rows, slice):
+            return self
         return Scores(self.scores[rows])
 
 
@@ -87,7 +81,7 @@ def whole_people(expected: Array, size: Array, scores: Scores) -> Array:
     found[few] = _search(expected[few], size[few], scores.points[few])
     if not few.all():
         many = ~few
-        found[many] = _expansion(expected[many], size[many], scores[many])
+        found[many] = _expansion(expected[many], size[many], scores[np.flatnonzero(many)])
     return found
 
 
@@ -143,3 +137,24 @@ def _search(expected: Array, size: Array, points: Array) -> Array:
         term *= (np.maximum(size - step + 1, 0.0) / step)[:, None]
         reached += term
     return np.minimum(found, size[:, None])
+
+
+def divided(there: Array, expected: Array, seed: int, key: str) -> Array:
+    """People who are there divided by chance among cells, so that the cells add up to them in every draw.
+
+    Parameters
+    ----------
+    there : shape (draw,), whole people.
+    expected : shape (cell, draw), people; their shares are the chances of a multinomial.
+    seed, key : of its stream, the same in every year.
+
+    Returns
+    -------
+    array like `expected`, whole people.
+    """
+    if len(expected) == 1:
+        return there[None].copy()
+    total = expected.sum(axis=0)
+    shares = np.divide(expected, total, out=np.full_like(expected, 1 / len(expected)), where=total > 0).T
+    shares = shares / shares.sum(axis=1, keepdims=True)
+    return stream(seed, key).multinomial(there.astype(np.int64), shares).T.astype(float)

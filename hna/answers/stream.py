@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -16,7 +16,6 @@ from hna.answers.chunks import Chunk, Counts, Cut, Found, Work, advance, cuts_of
 from hna.answers.limits import GAP, NEED
 from hna.answers.need import people_in_bands
 from hna.answers.nest import Grouping, Nest
-from hna.answers.realised import Method, method_in_use
 from hna.answers.summary import Summary
 from hna.errors import AxisError, Fault, ModelError, QuantityError
 from hna.evidence.population import Population
@@ -72,8 +71,8 @@ def summarise(
     memory: int = MEMORY,
     threads: int | None = None,
     keep_draws: bool = False,
+    keep: Collection[str] = (),
     chunk: int | None = None,
-    realised: Method | None = None,
     runner: Callable[[Work, Iterable[Chunk]], Iterator[Found]] | None = None,
 ) -> Summary:
     """Need, and the gap to people known, for every area, year and group, without holding their draws.
@@ -96,9 +95,9 @@ def summarise(
     level : of the limits.
     memory : bytes above the input that may be used.
     threads : at once; None for every processor.
-    keep_draws : whether to return draws of the total too, which need memory for all of them.
+    keep_draws : whether to return draws too, of all severities of all places, which need memory for all of them.
+    keep : codes of groups whose draws alone are returned.
     chunk : areas a chunk; None to choose. Sums over groups differ in the last digits between chunk sizes.
-    realised : how chance in small numbers is drawn; None for the method in use.
     runner : runs chunks elsewhere; see `hna.answers.distributed`.
 
     Returns
@@ -134,41 +133,54 @@ def summarise(
         raise AxisError(Fault(what, "Give one row for each area and then each group, one column a year", field="known"))
     width = chunk or _chunk(rates, cuts, by)
     threads = threads or os.cpu_count() or 1
-    method = realised or method_in_use()
     carrier = Carrier(rates, errors_of, years=population.years)
-    headline, people, few = _headlines(rates, population, cuts)
+    headline, people, few, small = _headlines(rates, population, cuts)
     carrier.check([area.code for area in population.areas], population.years[0])
-    shared = carrier.plain and not carrier.own and not few.any()
+    shared = carrier.plain and not carrier.own and not small.any()
+    wholes = tuple(n for n, cut in enumerate(cuts) if cut.whole)
     fewest = float(headline[0].sum(axis=0).max(initial=1.0))
     grid = 2.0 ** (np.ceil(np.log2(max(fewest, 1.0) * 8)) - 52)
     work = Work(
         carrier, population.years, cuts, level, rates.model.target.coverage if rates.model.target else None,
-        method, shared, float(grid), keep_draws,
+        shared, float(grid), wholes if keep_draws else (),
     )  # fmt: skip
+    kept = sum(keep_draws or place.code in keep for place in places)
     pairs = [(group.child, group.parent, len(group.areas)) for group in groups]
     nest = Nest.of(pairs, len(population.areas), width)
-    abreast = _fit(work, nest, len(places), len(cuts), width, threads, memory, known is not None, bool(few.any()))
+    abreast = _fit(work, nest, len(places), len(cuts), width, threads, memory, known is not None, bool(few.any()), kept)
     hold_blas()
     result = Summary.empty(
-        rates, population, first, places, cuts, level, known, (*NEED, *(GAP if known else ())), keep_draws
+        rates,
+        population,
+        first,
+        places,
+        cuts,
+        level,
+        known,
+        (*NEED, *(GAP if known else ())),
+        {place.code: n for n, place in enumerate(place for place in places if keep_draws or place.code in keep)},
     )
-    result.put(0, headline, people, few)
+    result.put(0, headline, people, small)
     parents = _Parents(work, nest.chunks_of_parent(), known)
     offset = len(population.areas)
 
     def cut(start: int) -> Chunk:
-        return _cut_out(rates, population, known, nest, start, min(start + width, offset), shared)
+        stop = min(start + width, offset)
+        held = None if known is None else known.rows(slice(start, stop))
+        codes = tuple(area.code for area in population.areas[start:stop])
+        chance = (few[start:stop], small[:, start:stop])
+        part = None if shared else nest.part(start, stop)
+        return Chunk(start, _banded(rates, population, start, stop), codes, held, part, *chance)
 
     def close(whole: Iterable[tuple[int, Array]]) -> None:
         for parent, draws in whole:
             row = offset + parent
             here = None if known is None else known.rows(slice(row, row + 1))
             for n in range(len(cuts)):
-                kept = draws[n].copy() if keep_draws and n == 0 else None
+                if n in wholes:
+                    result.keep(wholes.index(n), row, draws[n])
                 found = read_block(work, draws[n], here if n == 0 else None)
                 result.fill(n, slice(row, row + 1), {name: values[None] for name, values in found.items()})
-                if kept is not None:
-                    result.keep(slice(row, row + 1), kept[None])
 
     def take(found: Found) -> None:
         result.take(found)
@@ -185,7 +197,7 @@ def summarise(
     else:
         _in_threads(lambda start: take(run_chunk(work, cut(start))), starts, threads)
     _check_mean(result, offset)
-    _totals(result, nest, headline, people, few, offset)
+    _totals(result, nest, headline, people, small, offset)
     if shared and nest.parents:
         summed = _people_of(nest, rates, population)
 
@@ -236,18 +248,10 @@ def _banded(rates: Rates, population: Population, start: int, stop: int) -> Arra
     return people.reshape(*people.shape[:2], -1)
 
 
-def _cut_out(
-    rates: Rates, population: Population, known: Counts | None, nest: Nest, start: int, stop: int, shared: bool
-) -> Chunk:
-    codes = tuple(area.code for area in population.areas[start:stop])
-    here = None if known is None else known.rows(slice(start, stop))
-    return Chunk(
-        start, _banded(rates, population, start, stop), codes, here, None if shared else nest.part(start, stop)
-    )
-
-
-def _headlines(rates: Rates, population: Population, cuts: Sequence[Cut]) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """Published rate × people and people, shape (subgroup, area, year), and where chance in small numbers is added."""
+def _headlines(
+    rates: Rates, population: Population, cuts: Sequence[Cut]
+) -> tuple[Array, Array, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Published rate × people, people, and where chance is added in whole areas and in small subgroups of others."""
     shape = (len(population.areas), len(population.years))
     found = np.empty((2 * len(cuts) + len(rates.layers), *shape))
     step = 4096 if rates.local is None else 1
@@ -258,14 +262,17 @@ def _headlines(rates: Rates, population: Population, cuts: Sequence[Cut]) -> tup
         rows = [mean[cut.severity] * cut.cells for cut in cuts]
         weights = np.stack([*rows, *(cut.cells for cut in cuts), *mean[: len(rates.layers)]])
         found[:, start:stop] = np.moveaxis(_banded(rates, population, start, stop) @ weights.T, -1, 0)
-    few = found[2 * len(cuts) :].max(axis=0) < rates.defaults.realised_below
-    return found[: len(cuts)], found[len(cuts) : 2 * len(cuts)], few
+    below = rates.defaults.realised_below
+    few = found[2 * len(cuts) :].max(axis=0) < below
+    return found[: len(cuts)], found[len(cuts) : 2 * len(cuts)], few, few | (found[: len(cuts)] < below)
 
 
 def _totals(result: Summary, nest: Nest, headline: Array, people: Array, few: NDArray[np.bool_], offset: int) -> None:
     if nest.parents:
-        upper, counted = (np.stack([nest.matrix @ one for one in values]) for values in (headline, people))
-        result.put(offset, upper, counted, (nest.matrix @ few.astype(float)) > 0)
+        upper, counted, chance = (
+            np.stack([nest.matrix @ one for one in values * 1.0]) for values in (headline, people, few)
+        )
+        result.put(offset, upper, counted, chance > 0)
 
 
 def _check_mean(result: Summary, areas: int) -> None:
@@ -298,7 +305,16 @@ def _people_of(nest: Nest, rates: Rates, population: Population) -> Array:
 
 
 def _fit(
-    work: Work, nest: Nest, places: int, cuts: int, width: int, threads: int, memory: int, gap: bool, few: bool
+    work: Work,
+    nest: Nest,
+    places: int,
+    cuts: int,
+    width: int,
+    threads: int,
+    memory: int,
+    gap: bool,
+    few: bool,
+    kept: int,
 ) -> int:
     """Refuse what would not fit, before it starts; else let what is left hold rates of several years.
 
@@ -315,8 +331,8 @@ def _fit(
         "rates of a year": row * len(rates.severities) * work.carrier.cells * (work.carrier.powers(work.years[0]) + 3),
         "groups still open": 0 if shared else row * years * cuts * (nest.most_open() + 2 * threads * nest.widest()),
     }
-    if work.keep:
-        parts["draws kept"] = row * places * years
+    if kept:
+        parts["draws kept"] = row * kept * years * len(rates.severities)
     if shared and nest.parents:
         parts["people of groups"] = 16 * nest.parents * years * work.carrier.cells
     total = sum(parts.values())

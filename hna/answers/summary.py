@@ -32,7 +32,8 @@ class Summary:
     level : of the limits.
     known : counts it was compared with.
     values : by the names of `hna.answers.limits.NEED` and, of the total, `GAP`: shape (subgroup, place, year).
-    draws : shape (place, year, draw) of the total, if kept.
+    draws : shape (severity, place, year, draw), of the places kept.
+    kept : their positions in it, by code.
     """
 
     rates: Rates
@@ -43,7 +44,8 @@ class Summary:
     level: float
     known: Counts | None
     values: dict[str, Array]
-    draws: Array | None = None
+    draws: Array
+    kept: dict[str, int]
 
     @classmethod
     def empty(
@@ -56,13 +58,14 @@ class Summary:
         level: float,
         known: Counts | None,
         names: Sequence[str],
-        keep: bool,
+        kept: dict[str, int],
     ) -> Summary:
         """Room for every figure."""
         shape = (len(cuts), len(places), len(population.years))
         gap = (1, *shape[1:])
         values = {name: np.full(shape if name in NEED else gap, np.nan) for name in names}
-        draws = np.empty((*shape[1:], rates.size)) if keep else None
+        severities = sum(cut.whole for cut in cuts)
+        draws = np.empty((severities, len(kept), shape[2], rates.size))
         few = Population(
             population.sources,
             (),
@@ -73,7 +76,16 @@ class Summary:
             banded.bridges,
             banded.flags,
         )
-        return cls(rates, few, tuple(places), population.years, tuple(cuts), level, known, values, draws)
+        return cls(rates, few, tuple(places), population.years, tuple(cuts), level, known, values, draws, kept)
+
+    def of(self, places: Sequence[int]) -> Summary:
+        """The figures of some places."""
+        chosen = np.asarray(places, dtype=np.intp)
+        known = self.known
+        if known is not None:
+            known = replace(known, low=known.low[chosen], high=known.high[chosen], printed=known.printed[chosen])
+        values = {name: held[:, chosen] for name, held in self.values.items()}
+        return replace(self, places=tuple(self.places[n] for n in chosen), known=known, values=values)
 
     def put(self, start: int, headline: Array, people: Array, few: NDArray[np.bool_]) -> None:
         """Headlines, people, and where chance is included."""
@@ -87,10 +99,11 @@ class Summary:
         for name, values in found.items():
             self.values[name][cut, rows] = values
 
-    def keep(self, rows: slice, draws: Array) -> None:
-        """Draws of some places."""
-        if self.draws is not None:
-            self.draws[rows] = draws
+    def keep(self, severity: int, place: int, draws: Array) -> None:
+        """Draws of a place, shape (year, draw), if they are kept."""
+        at = self.kept.get(self.places[place].code)
+        if at is not None:
+            self.draws[severity, at] = draws
 
     def take(self, found: Found) -> None:
         """Figures of a chunk."""
@@ -98,7 +111,7 @@ class Summary:
             width = next(iter(values.values())).shape[0]
             self.fill(n, slice(found.start, found.start + width), values)
         if found.draws is not None:
-            self.keep(slice(found.start, found.start + len(found.draws)), found.draws)
+            self.draws[:, found.start : found.start + found.draws.shape[1]] = found.draws
 
     def frame(self, flags: Mapping[int, Sequence[str]] | None = None) -> pd.DataFrame:
         """Every figure as a row, in the columns of gap.csv.
@@ -123,20 +136,23 @@ class Summary:
             held = {name: values[n] for name, values in self.values.items() if n < len(values)}
             same = held["estimate"]
             people = held["people"]
+            realised = held["realised"].astype(bool)
             if cut.severity == 0:
                 whole = replace(cut, label="")
-                yield self._rows(whole, "population", people, people, people, None, codes, flagged=False)
-            yield self._rows(cut, "need", same, held["lower"], held["upper"], None, codes)
+                yield self._rows(whole, "population", people, people, people, None)
+            yield self._rows(cut, "need", same, held["lower"], held["upper"], None, (codes, realised))
             there = people > 0
             safe = np.where(there, people, 1.0)
             share, low, high = (held[name] / safe for name in ("estimate", "lower", "upper"))
-            yield self._rows(cut, "prevalence", share, low, high, None, codes, there)
+            yield self._rows(cut, "prevalence", share, low, high, None, (codes, realised), there)
             if n or self.known is None:
                 continue
             counted = np.isfinite(self.known.low)
             point = np.where(self.known.printed, self.known.low * self.known.middle, np.nan)
             sure = np.isfinite(point)
-            yield self._rows(cut, "known", point, held["known_lower"], held["known_upper"], None, codes, counted)
+            yield self._rows(
+                cut, "known", point, held["known_lower"], held["known_upper"], None, (codes, realised), counted
+            )
             for name, middle in (
                 ("gap", same - point),
                 ("coverage", np.where(sure, held["coverage"], np.nan)),
@@ -147,9 +163,8 @@ class Summary:
                 if name == "target_shortfall" and self.rates.model.target is None:
                     continue
                 chance = held.get(f"{part}_probability")
-                yield self._rows(
-                    cut, name, middle, held[f"{part}_lower"], held[f"{part}_upper"], chance, codes, counted
-                )
+                low, high = held[f"{part}_lower"], held[f"{part}_upper"]
+                yield self._rows(cut, name, middle, low, high, chance, (codes, realised), counted)
 
     def _short(self, need: Array, point: Array) -> Array:
         target = self.rates.model.target
@@ -163,15 +178,17 @@ class Summary:
         lower: Array,
         upper: Array,
         chance: Array | None,
-        codes: Mapping[int, Sequence[str]],
+        flags: tuple[Mapping[int, Sequence[str]], NDArray[np.bool_]] | None = None,
         which: NDArray[np.bool_] | None = None,
-        flagged: bool = True,
     ) -> pd.DataFrame:
         rows = np.ones(estimate.shape, dtype=bool) if which is None else which
         place, year = np.nonzero(rows)
-        realised = self.values["realised"][0].astype(bool)[rows]
-        plain = np.array([" ".join(codes[year]) for year in self.years], dtype=object)
-        chanced = np.array([" ".join(sorted({*codes[year], "N461"})) for year in self.years], dtype=object)
+        told = np.full(len(place), "", dtype=object)
+        if flags is not None:
+            codes, realised = flags
+            plain = np.array([" ".join(codes[year]) for year in self.years], dtype=object)
+            chanced = np.array([" ".join(sorted({*codes[year], "N461"})) for year in self.years], dtype=object)
+            told = np.where(realised[rows], chanced[year], plain[year])
         units = {"coverage": "proportion", "prevalence": "proportion", "p_known_exceeds_need": "probability"}
         return pd.DataFrame({
             "need": self.rates.model.need,
@@ -188,5 +205,5 @@ class Summary:
             "level": self.level,
             "probability": np.nan if chance is None else chance[rows],
             "unit": units.get(quantity, "people"),
-            "flags": np.where(realised, chanced[year], plain[year]) if flagged else "",
+            "flags": told,
         })  # fmt: skip

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hna.answers import realised
+from hna.answers import realised, rows
 from hna.answers.blocks import Carrier
 from hna.answers.expansion import REACH, TOLERANCE, Course, expansion
-from hna.answers.need import need
+from hna.answers.need import blocks, need
 from hna.answers.nest import Grouping
 from hna.answers.stream import summarise
 from hna.errors import AxisError, ModelError, QuantityError
@@ -33,7 +33,7 @@ def test_draws_and_limits_are_those_of_need(rates_for, small_areas, name, size):
     whole = need(rates, population)
     drawn = whole.draws.transpose("area", "year", "draw").values
     found = summarise(rates, population, keep_draws=True)
-    np.testing.assert_allclose(found.draws, drawn, rtol=WORST)
+    np.testing.assert_allclose(found.draws[0], drawn, rtol=WORST)
     lower, upper = np.quantile(drawn, [0.025, 0.975], axis=-1)
     for told, wanted in (("lower", lower), ("upper", upper), ("mean", drawn.mean(-1)), ("sd", drawn.std(-1))):
         np.testing.assert_allclose(found.values[told][0], wanted, rtol=WORST, err_msg=told)
@@ -53,17 +53,15 @@ def test_shared_rates_and_wide_errors_too(rates_for, small_areas, errors):
 def test_subgroups_are_those_of_need_and_add_up(dementia, small_areas, size):
     population = small_areas(5, size)
     found = summarise(dementia, population, by=("severity", "sex", "age"))
-    whole = need(dementia, population, by=("area", "year", "severity", "sex", "age"))
-    drawn = whole.draws.transpose("area", "year", "severity", "sex", "age", "draw").values
-    severities, sexes, ages = (list(whole.draws[name].values) for name in ("severity", "sex", "age"))
-    assert len(found.cuts) == 4 * 3 * 7
-    for n, cut in enumerate(found.cuts):
-        part = drawn[:, :, severities.index(cut.label)]
-        part = part if cut.sex == "persons" else part[:, :, [sexes.index(cut.sex)]]
-        part = part if cut.age == "all" else part[:, :, :, [ages.index(cut.age)]]
-        wanted = np.quantile(part.sum(axis=(2, 3)), [0.025, 0.975], axis=-1)
-        np.testing.assert_allclose(found.values["lower"][n], wanted[0], rtol=WORST, atol=1e-9)
-        np.testing.assert_allclose(found.values["upper"][n], wanted[1], rtol=WORST, atol=1e-9)
+    named = list(rows.cuts_of(dementia, ("sex", "age")))
+    assert len(found.cuts) == len(named) == 4 * 3 * 7
+    drawn = np.array(
+        [[rows.people_drawn(dementia, block, cut) for block in blocks(dementia, population)] for cut in named]
+    )
+    wanted = np.quantile(drawn, [0.025, 0.975], axis=-1).reshape(2, len(named), 5, 2)
+    np.testing.assert_allclose(found.values["lower"], wanted[0], rtol=WORST, atol=1e-9)
+    np.testing.assert_allclose(found.values["upper"], wanted[1], rtol=WORST, atol=1e-9)
+    assert [(cut.label, cut.sex, cut.age) for cut in found.cuts] == [(cut.severity, cut.sex, cut.age) for cut in named]
     estimates = found.values["estimate"]
     by_sex = [n for n, cut in enumerate(found.cuts) if cut.severity == 0 and cut.sex != "persons" and cut.age == "all"]
     np.testing.assert_allclose(estimates[by_sex].sum(axis=0), estimates[0], rtol=1e-12)
@@ -91,7 +89,7 @@ def test_groups_nest_in_every_draw(rates_for, small_areas, transport, size):
         _grouping(of, name) for of, name in ((ward, "W"), (ward // 5, "A"), (ward * 0, "E"), (np.arange(60) % 10, "D"))
     ]
     found = summarise(rates, population, groups=levels, chunk=16, keep_draws=True)
-    drawn = found.draws
+    drawn = found.draws[0]
     areas, wards, authorities, england, tenths = np.split(drawn, [60, 75, 78, 79])
     own = need(rates, population).draws.transpose("area", "year", "draw").values
     np.testing.assert_allclose(areas, own, rtol=WORST)
@@ -112,8 +110,8 @@ def test_an_area_in_several_groups_and_in_none(dementia, small_areas):
     group = Grouping.of(population.areas, held_by, {"X": "Ex"})
     found = summarise(dementia, population, groups=[group], chunk=2, keep_draws=True)
     assert [str(place) for place in found.places[6:]] == ["Ex (X)", "Y (Y)"]
-    np.testing.assert_allclose(found.draws[6], found.draws[0] + found.draws[1], rtol=WORST)
-    np.testing.assert_allclose(found.draws[7], found.draws[0] + found.draws[5], rtol=WORST)
+    np.testing.assert_allclose(found.draws[0][6], found.draws[0][0] + found.draws[0][1], rtol=WORST)
+    np.testing.assert_allclose(found.draws[0][7], found.draws[0][0] + found.draws[0][5], rtol=WORST)
     twice = Grouping(group.areas, np.array([0, 0]), np.array([1, 1]))
     with pytest.raises(AxisError, match="in the same group twice"):
         summarise(dementia, population, groups=[twice])
@@ -126,7 +124,7 @@ def test_small_areas_that_share_an_authoritys_error_add_up_to_it(dementia, small
     found = summarise(
         dementia, population, groups=[group], errors_of={area.code: "A0" for area in population.areas}, keep_draws=True
     )
-    np.testing.assert_allclose(found.draws[8], need(dementia, above).draws.values[0], rtol=WORST)
+    np.testing.assert_allclose(found.draws[0][8], need(dementia, above).draws.values[0], rtol=WORST)
 
 
 def test_independent_areas_would_make_the_nation_too_sure(dementia, small_areas):
@@ -154,7 +152,7 @@ def test_areas_with_rates_of_their_own_are_asked_one_by_one(rates_for, small_are
         for area, people in zip(population.areas, population.on(local.sexes, local.ages).people, strict=True)
     ])  # fmt: skip
     found = summarise(local, population, keep_draws=True)
-    np.testing.assert_allclose(found.draws[:, 0], own, rtol=WORST)
+    np.testing.assert_allclose(found.draws[0][:, 0], own, rtol=WORST)
 
 
 @pytest.mark.parametrize(("what", "remedy"), [({"keep_draws": True}, "without draws"), ({}, "fewer")])
@@ -206,15 +204,14 @@ def test_more_expected_people_are_never_fewer_people_there(rates_for, small_area
     rates = rates_for("young-onset-dementia")
     population = small_areas(4)
     more = replace(population, people=population.people * 1.2)
-    drawn = [summarise(rates, people, realised="inverse", keep_draws=True).draws for people in (population, more)]
+    drawn = [summarise(rates, people, keep_draws=True).draws[0] for people in (population, more)]
     assert (drawn[1] >= drawn[0]).mean() > 0.999
 
 
-def test_inversion_in_need_is_inversion_in_the_stream(rates_for, small_areas, monkeypatch):
-    monkeypatch.setattr(realised, "METHOD", "inverse")
+def test_inversion_in_need_is_inversion_in_the_stream(rates_for, small_areas):
     rates, population = rates_for("young-onset-dementia"), small_areas(6)
     drawn = need(rates, population).draws.transpose("area", "year", "draw").values
-    np.testing.assert_array_equal(summarise(rates, population, keep_draws=True).draws, drawn)
+    np.testing.assert_array_equal(summarise(rates, population, keep_draws=True).draws[0], drawn)
 
 
 @pytest.mark.parametrize("name", ["dementia", "hypertension", "adhd", "diabetes"])

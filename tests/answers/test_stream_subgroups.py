@@ -79,7 +79,7 @@ def test_need_of_small_areas_adds_up_through_wards_tenths_and_regions(england, r
     for transport in (0.0, 0.11):
         rates = rates_for("dementia", 100, transport=transport)
         found = summarise(rates, some, groups=groups, keep_draws=True)
-        small, authorities, region, tenths = np.split(found.draws, [len(keep), len(keep) + 12, len(keep) + 13])
+        small, authorities, region, tenths = np.split(found.draws[0], [len(keep), len(keep) + 12, len(keep) + 13])
         assert len(tenths) == 10
         for parts in (small, authorities, tenths):
             np.testing.assert_allclose(parts.sum(axis=0), region[0], rtol=1e-9)
