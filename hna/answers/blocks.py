@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 import threadpoolctl
@@ -54,8 +55,6 @@ class Carrier:
         self.own = any(group.widest > 0 for group in self.groups)
         self.plain = True
         self.years = tuple(years)
-        self._course = Course(rates, self.years)
-        self._sampling = _flat(rates.at("", 0, terms=())) if self.own else None
         self._terms: dict[int, list[Terms]] = {}
         self._locks: dict[int, threading.Lock] = {}
         self._guard = threading.Lock()
@@ -83,9 +82,17 @@ class Carrier:
         ours = np.concatenate([self.expected(ones, year, s, errors) for s in range(len(whole))])
         return bool(np.allclose(ours, whole, rtol=1e-7, atol=0))
 
+    @cached_property
+    def _course(self) -> Course:
+        return Course(self.rates, self.years)
+
+    @cached_property
+    def _sampling(self) -> Array | None:
+        return _flat(self.rates.at("", 0, terms=())) if self.own else None
+
     def powers(self, year: int) -> int:
         """Matrix products that a block of a year needs."""
-        return max(terms.products for terms in self.terms(year))
+        return 1 if not self.plain else max(terms.products for terms in self.terms(year))
 
     def terms(self, year: int) -> list[Terms]:
         """Each group's coefficients in a year."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from hna.answers.chunks import Counts, Cut, Found
 from hna.answers.limits import NEED
 from hna.answers.need import age_of_evidence
+from hna.answers.rows import COLUMNS, UNITS
 from hna.evidence.population import Population
 from hna.measure.areas import Area
 from hna.model.rates import Rates
@@ -124,10 +126,11 @@ class Summary:
         -------
         table in the order of place, year, severity, subgroup, quantity.
         """
-        return pd.concat(list(self.frames(flags)), ignore_index=True)
+        parts = list(self._parts(flags))
+        return pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in COLUMNS})
 
-    def frames(self, flags: Mapping[int, Sequence[str]] | None = None) -> Iterator[pd.DataFrame]:
-        """The rows of `frame`, one subgroup and quantity at a time."""
+    def _parts(self, flags: Mapping[int, Sequence[str]] | None) -> Iterator[dict[str, NDArray[Any]]]:
+        """Columns of one subgroup and quantity at a time."""
         codes = flags or {
             year: sorted({*self.rates.flags, *self.population.flags, *age_of_evidence(self.rates, year)})
             for year in self.years
@@ -180,7 +183,7 @@ class Summary:
         chance: Array | None,
         flags: tuple[Mapping[int, Sequence[str]], NDArray[np.bool_]] | None = None,
         which: NDArray[np.bool_] | None = None,
-    ) -> pd.DataFrame:
+    ) -> dict[str, NDArray[Any]]:
         rows = np.ones(estimate.shape, dtype=bool) if which is None else which
         place, year = np.nonzero(rows)
         told = np.full(len(place), "", dtype=object)
@@ -189,8 +192,7 @@ class Summary:
             plain = np.array([" ".join(codes[year]) for year in self.years], dtype=object)
             chanced = np.array([" ".join(sorted({*codes[year], "N461"})) for year in self.years], dtype=object)
             told = np.where(realised[rows], chanced[year], plain[year])
-        units = {"coverage": "proportion", "prevalence": "proportion", "p_known_exceeds_need": "probability"}
-        return pd.DataFrame({
+        columns: dict[str, object] = {
             "need": self.rates.model.need,
             "severity": cut.label,
             "area_code": np.array([area.code for area in self.places], dtype=object)[place],
@@ -204,6 +206,11 @@ class Summary:
             "upper": upper[rows],
             "level": self.level,
             "probability": np.nan if chance is None else chance[rows],
-            "unit": units.get(quantity, "people"),
+            "unit": UNITS.get(quantity, "people"),
             "flags": told,
-        })  # fmt: skip
+        }
+        return {
+            name: held if isinstance(held, np.ndarray)
+            else np.full(len(place), held, dtype=object if isinstance(held, str) else float)
+            for name, held in columns.items()
+        }  # fmt: skip
