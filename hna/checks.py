@@ -10,6 +10,7 @@ from pathlib import Path
 from hna.errors import Fault, HnaError
 from hna.evidence.composition import read_composition
 from hna.evidence.known import read_known
+from hna.evidence.outlines import HEXAGONS, SHAPES, read_hexagons, read_rings
 from hna.evidence.population import read_population
 from hna.evidence.prevalence import read_prevalence
 from hna.evidence.shelf import FOLDERS, TABLES, Shelf
@@ -162,6 +163,10 @@ def _check_sources(shelf: Shelf, found: Findings, used: set[str]) -> None:
                     read_known(shelf, name)
                 elif kind is CompositionSource:
                     read_composition(shelf, name)
+                elif name.endswith(SHAPES):
+                    read_rings(shelf, name)
+                elif name.endswith(HEXAGONS):
+                    read_hexagons(shelf, name)
             except HnaError as error:
                 found.note(error)
                 continue

@@ -109,6 +109,10 @@ class Workspace:
         }
         _write(self.root / "data" / "known" / name, record | fields, rows)
 
+    def lookup(self, name: str, rows: Iterable[Row]) -> None:
+        record = {"id": name, "kind": "areas", "citation": CITATION, "read_from": "secondary table"}
+        _write(self.root / "data" / "areas" / name, record, rows)
+
     def model(self, need: str = "sleeplessness", **fields: Any) -> Model:
         record: dict[str, object] = {
             "need": need,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from hna.errors import Fault, SourceError
+from hna.evidence.outlines import DRAWN
 from hna.evidence.population import areas_and_years
 from hna.evidence.shelf import Shelf, table_file
 from hna.evidence.source import AreasSource, PopulationSource
@@ -117,7 +118,8 @@ class Surroundings:
     def _names(self, groups: bool) -> list[str]:
         """Lookups of groups, or of nestings, small ones first."""
         folders = self._shelf.folders(AreasSource)
-        chosen = [name for name in folders if name.endswith(GROUPS) == groups]
+        lookups = [name for name in folders if not name.endswith(DRAWN)]
+        chosen = [name for name in lookups if name.endswith(GROUPS) == groups]
         return sorted(chosen, key=lambda name: (table_file(folders[name]).stat().st_size, name))
 
     def nesting(self, code: str) -> Nesting:
@@ -236,6 +238,10 @@ class Surroundings:
         if len(members) < 2 and comparator.code in held:
             return Pool(comparator, (comparator.code,))
         return Pool(comparator, tuple(members))
+
+    def inside(self, code: str, area: str) -> set[str]:
+        """Every area that lies in one, near or far, by the lookups that place another in England."""
+        return self._under(self.nesting(area), code)
 
     def within(self, area: str, members: Sequence[str]) -> set[str]:
         """The members of a pool that are the area itself or lie in it: what is taken out for the test."""

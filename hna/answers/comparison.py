@@ -17,19 +17,18 @@ from numpy.typing import NDArray
 
 from hna.answers.answer import Answer
 from hna.answers.comparators import Comparator, Pool, Surroundings
-from hna.answers.gap import bridged, nearest, use_of
-from hna.answers.known_people import KnownPeople, known_people, rows_for
+from hna.answers.counted import Counted
+from hna.answers.gap import bridged, use_of
+from hna.answers.known_people import KnownPeople
 from hna.answers.need import blocks
 from hna.answers.paired import Paired, People, assumed, paired, word_of
 from hna.errors import AxisError
-from hna.evidence.known import Known
 from hna.evidence.population import Population, areas_and_years, read_population
 from hna.evidence.shelf import Shelf
 from hna.indicators.benchmark import expected_false_signals, sentence
 from hna.measure.areas import Area
 from hna.measure.draws import check_level
 from hna.measure.estimate import Cited
-from hna.model.spec import KnownUse
 
 Array = NDArray[np.float64]
 
@@ -214,7 +213,8 @@ class _Maker:
         at = replace(population, areas=(area,), people=population.people[[population.areas.index(area)]]).at([year])
         drawn = next(iter(blocks(self.rates, at))).draws[0].sum(axis=(0, 1))
         whole = any(bridged(one) for one in self.found.ledgers if one.area == area and one.known == named[0])
-        return _Local(self, area, year, counts, use_of(self.found.model, named[0]), np.maximum(drawn, _TINY), whole)
+        counted = Counted(counts, area, year, use_of(self.found.model, named[0]), self.rates, whole)
+        return _Local(self, area, year, counted, np.maximum(drawn, _TINY))
 
     def row(
         self, area: Area, year: int, quantity: str, pool: Comparator, more: Mapping[str, object]
@@ -259,42 +259,13 @@ class _Local:
     maker: _Maker
     area: Area
     year: int
-    counts: Known
-    use: KnownUse
+    counted: Counted
     need: Array
-    bridged: bool
-
-    @cached_property
-    def printed(self) -> Known:
-        """The counts of every area in the year that the area's own is of."""
-        own = self.counts.take(self.counts.area_code == self.area.code)
-        when = nearest([self.year], own.years)[1]
-        return self.counts.take(self.counts.year == when)
-
-    @cached_property
-    def held(self) -> set[str]:
-        """Areas whose counts are all printed, for the same ages, sexes and strata as the area's own."""
-        cells: dict[str, set[tuple[object, ...]]] = {}
-        hidden = set()
-        held = self.printed
-        for n, code in enumerate(held.area_code.tolist()):
-            cells.setdefault(code, set()).add((held.sex[n], held.bands[n], held.severity[n], held.service[n]))
-            if np.isnan(held.count[n]):
-                hidden.add(code)
-        same = cells[self.area.code]
-        return {code for code, own in cells.items() if own == same and code not in hidden}
-
-    def known(self, codes: Sequence[str]) -> KnownPeople:
-        """People known in some areas together, with the measurement model of the count: one factor for all of them."""
-        rates = self.maker.rates
-        held = self.printed.take(np.isin(self.printed.area_code.astype(str), list(codes)))
-        rows = rows_for(held, rates.model.band, rates.model.sex, bridged=self.bridged)
-        return known_people(held, rows, self.use, rates.seed, rates.size)
 
     def rows(self, people: People, comparator: Comparator) -> Iterator[dict[str, object]]:
         """Coverage and gap beside one comparator."""
         around, code = self.maker.around, self.area.code
-        pool = around.pool(comparator, code, self.held & people.at.keys())
+        pool = around.pool(comparator, code, self.counted.held & people.at.keys())
         # The publisher's own total has no authorities to be pooled from; its people have.
         among = around.pool(comparator, code, people.at.keys() - {comparator.code}) if pool.own_total else pool
         covered = self._covered(among, people)
@@ -302,7 +273,7 @@ class _Local:
         shared: dict[str, object] = {
             "members": len(among.members), "missing": len(pool.missing), "covered": covered,
             "n": self.figure("need")["estimate"], "method": UNTESTED,
-            "period": f"known {self.counts.source.reference_date}, need mid-{self.year}",
+            "period": f"known {self.counted.counts.source.reference_date}, need mid-{self.year}",
         }  # fmt: skip
         within = around.within(code, among.members)
         rest = [one for one in among.members if one not in within]
@@ -344,12 +315,12 @@ class _Local:
     def _compared(
         self, people: People, pool: Pool, rest: list[str], inside: bool, shared: Mapping[str, object], flags: set[str]
     ) -> Iterator[dict[str, object]]:
-        level, own, code = self.maker.level, self.known([self.area.code]), self.area.code
+        level, own, code = self.maker.level, self.counted.known([self.area.code]), self.area.code
         need = people.there(rest, f"{pool.comparator.code}:{code}") + (self.need if inside else 0.0)
         if pool.own_total:
-            known = self.known(pool.members)
+            known = self.counted.known(pool.members)
         else:
-            others = self.known(rest)
+            others = self.counted.known(rest)
             known = _plus(others, own) if inside else others
         need_point = people.headline(rest) + (people.headline([code]) if inside else 0.0)
         flags = flags | assumed(self.maker.rates)
