@@ -65,6 +65,8 @@ def bibtex(shelf: Shelf, need: str) -> str:
     """BibTeX entries of every source that a need rests on."""
     model = read_model(shelf.model_file(need))
     records: list[Source] = [shelf.record(PrevalenceSource, used.source) for used in model.prevalence.sources]
+    hidden = [one for one in (model.prevalence.multiplier, model.prevalence.lists) if one is not None]
+    records += [shelf.record(KnownSource, one.known) for one in hidden]
     if model.prevalence.severity:
         records.append(shelf.record(PrevalenceSource, model.prevalence.severity))
     for step in model.local:

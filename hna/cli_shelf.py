@@ -262,6 +262,40 @@ def notebooks(
 
 
 @shelf.command()
+def fit(
+    needs: Annotated[
+        list[str] | None, typer.Argument(metavar="[NEED]...", help="Needs to fit; all if none is named.")
+    ] = None,
+    draws: Annotated[int, typer.Option(metavar="N", help="Draws, as the run will ask for.")] = 5000,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed, as the run will ask for.")] = 1,
+    sampler: Annotated[str, typer.Option(metavar="nutpie|pymc", help="Sampler.")] = "nutpie",
+    again: Annotated[bool, typer.Option("--again", help="Fit even what is stored.")] = False,
+    workspace: Workspace = None,
+) -> None:
+    """Fit ahead what is too slow for a run, and store draws with fingerprint and diagnostics.
+
+    Only needs that pool studies by age and ask for a sampler, or whose quick approximation may not be trusted, have anything
+    to fit. `hna run` uses what is stored as long as nothing has changed. Exit 1 if diagnostics fail.
+    """
+    from hna.evidence.shelf import Shelf
+    from hna.fit import fit_models
+    from hna.measure.draws import check_draws
+    from hna.run import chosen_models
+
+    check_draws(draws)
+    if sampler not in ("nutpie", "pymc"):
+        raise ModelError(Fault(f"there is no sampler {sampler!r}", "Use nutpie or pymc", field="--sampler"))
+    held = Shelf(workspace)
+    failed = False
+    for found in fit_models(chosen_models(held, needs or ()), held, draws, seed, sampler, again):
+        name = f"{found.need}, {found.what}" if found.what else found.need
+        typer.echo(f"{name}: {found.words}{'' if found.passed else ' — not usable'}")
+        failed = failed or not found.passed
+    if failed:
+        raise typer.Exit(1)
+
+
+@shelf.command()
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make; it must be new or empty.")],
 ) -> None:

@@ -25,6 +25,8 @@ class WaterfallStep:
 _COMBINED_WORDS = {
     "mixture": "sampling error of the studies, and which of them is right",
     "random-effects": "sampling and study errors of the studies pooled, and how much they differ",
+    "hierarchical-by-age": "sampling and study errors of the studies pooled by age, and how much they differ",
+    "capture-recapture": "chance in how the lists overlap",
     "multiplier": "sampling error of the share of all who are known",
 }
 _STEP_WORDS = {

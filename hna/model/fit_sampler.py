@@ -92,6 +92,7 @@ def sample_model(
     seed: int,
     sampler: str,
     target_accept: float = 0.9,
+    told: Sequence[str] = (),
 ) -> tuple[Mapping[str, NDArray[np.float64]], Diagnostics]:
     """Posterior draws of named quantities, and the sampler's diagnostics.
 
@@ -99,12 +100,13 @@ def sample_model(
     ----------
     pm, az : the PyMC and ArviZ modules; the caller imports them, so that nothing else does.
     model : a PyMC model.
-    names : quantities to keep and diagnose.
+    names : quantities to keep.
+    told : those of them that are reported, and diagnosed; empty for all.
     draws, tune, chains, seed, sampler, target_accept : always passed on, never left to a default.
 
     Returns
     -------
-    arrays of shape (draw, ...) by name, chains one after another; and diagnostics over those names.
+    arrays of shape (draw, ...) by name, chains one after another; and diagnostics over those that are reported.
     """
     with quietly(), model:
         options: dict[str, Any] = {"target_accept": target_accept} if sampler != "pymc" else {}
@@ -119,12 +121,14 @@ def sample_model(
         kept = posterior[list(names)]
         stats = result["sample_stats"]
         diverging = int(np.asarray(stats["diverging"]).sum()) if "diverging" in stats else 0
-        measures = [az.rhat(kept), az.ess(kept, method="bulk"), az.ess(kept, method="tail")]
-        error = az.mcse(kept)
-    worst = [_each(measure, names) for measure in measures]
-    scale = {name: np.asarray(kept[name].std(("chain", "draw"))) for name in names}
+        judged = kept[list(told)] if told else kept
+        measures = [az.rhat(judged), az.ess(judged, method="bulk"), az.ess(judged, method="tail")]
+        error = az.mcse(judged)
+    told = told or names
+    worst = [_each(measure, told) for measure in measures]
+    scale = {name: np.asarray(kept[name].std(("chain", "draw"))) for name in told}
     mcse = max(
-        float(np.nanmax(np.asarray(error[name]) / np.where(scale[name] > 0, scale[name], np.inf))) for name in names
+        float(np.nanmax(np.asarray(error[name]) / np.where(scale[name] > 0, scale[name], np.inf))) for name in told
     )
     found = Diagnostics(
         float(np.nanmax(worst[0])), float(np.nanmin(worst[1])), float(np.nanmin(worst[2])), mcse, diverging, sampler
@@ -141,7 +145,10 @@ def _each(measure: Any, names: Sequence[str]) -> NDArray[np.float64]:
 
 
 def until_passed(
-    run: Callable[[int, float], tuple[Mapping[str, NDArray[np.float64]], Diagnostics]], draws: int
+    run: Callable[[int, float], tuple[Mapping[str, NDArray[np.float64]], Diagnostics]],
+    draws: int,
+    *,
+    require: bool = True,
 ) -> tuple[Mapping[str, NDArray[np.float64]], Diagnostics]:
     """A sampler run again, with twice the draws and shorter steps, until its diagnostics pass; three times at most.
 
@@ -149,6 +156,7 @@ def until_passed(
     ----------
     run : called with draws and target acceptance.
     draws : of the first run.
+    require : whether to refuse a third failure.
 
     Raises
     ------
@@ -161,5 +169,6 @@ def until_passed(
         if found.passed:
             break
         draws, accept = 2 * draws, 1 - (1 - accept) / 2
-    found.require()
+    if require:
+        found.require()
     return arrays, found

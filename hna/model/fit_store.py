@@ -7,19 +7,23 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hna.errors import Fault, SourceError
+from hna.errors import Fault, ModelError, SourceError
 
 Array = NDArray[np.float64]
 
 FORM = 1
 """Number of the form in which fits are kept: a new one makes old fits unread."""
+
+
+FOLDER = "fits"
+"""Of a workspace, or of the shipped shelf."""
 
 
 def fingerprint(*parts: object) -> str:
@@ -61,6 +65,38 @@ def keep(folder: Path, key: str, arrays: Mapping[str, Array], record: Mapping[st
         stream.write(held.getvalue())
     Path(name).replace(path)
     return path
+
+
+def usable(roots: Sequence[Path], name: str, key: str) -> tuple[dict[str, Array], str]:
+    """The stored fit of exactly these inputs, whose diagnostics passed, and what they were in words.
+
+    Parameters
+    ----------
+    roots : folders that may hold ``fits/``, in the order in which they are read.
+    name : of what was fitted; the file is ``fits/<name>.<key>.npz``.
+    key : from `fingerprint`.
+
+    Raises
+    ------
+    ModelError
+        R393 where there is no fit, or only of other inputs; R391 where its diagnostics failed.
+    SourceError
+        If the file is damaged.
+    """
+    for root in roots:
+        held = recall(root / FOLDER, f"{name}.{key}")
+        if held is None:
+            continue
+        arrays, record = held
+        if record.get("passed") is not True:
+            remedy = "Run `hna fit` again, simplify the model, or look for a cell that the data do not inform"
+            what = f"the stored fit of {name} failed its diagnostics ({record.get('words', 'none recorded')})"
+            raise ModelError(Fault(what, remedy, code="R391"))
+        return arrays, str(record.get("words", ""))
+    old = any(path.name.startswith(f"{name}.") for root in roots for path in (root / FOLDER).glob("*.npz"))
+    what = f"the stored fit of {name} is of other inputs, seed or draws" if old else f"{name} has not been fitted"
+    need = name.rpartition("-")[0] or name
+    raise ModelError(Fault(what, f"Run `hna fit {need}` with the same --seed and --draws first", code="R393"))
 
 
 def recall(folder: Path, key: str) -> tuple[dict[str, Array], dict[str, object]] | None:

@@ -8,11 +8,10 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv, ndtri
+from scipy.special import betaincinv, gammaln, ndtri
 
 from hna.errors import Fault, ModelError, QuantityError
 from hna.measure.draws import check_level, normal, uniform
-from hna.model.fit_sampler import quietly
 
 Array = NDArray[np.float64]
 Cell = tuple[int, ...]
@@ -21,6 +20,7 @@ NEAR = 4.0
 """Models whose AIC is within this of the best are supported about as well (Burnham and Anderson's rule)."""
 MOST_LISTS = 5
 _LARGEST_ERROR = 5.0
+_ROUNDS, _SETTLED, _FARTHEST = 200, 1e-10, 40.0
 
 
 @dataclass(frozen=True)
@@ -192,18 +192,28 @@ def _fit(y: Array, patterns: Array, terms: tuple[tuple[int, ...], ...], label: s
     design = np.column_stack([np.ones(len(y)), patterns, *(patterns[:, list(term)].prod(axis=1) for term in terms)])
     if design.shape[1] > len(y):
         return None
-    with quietly():
-        from statsmodels.genmod.families import Poisson
-        from statsmodels.genmod.generalized_linear_model import GLM
-
+    # Poisson regression by iteratively reweighted least squares, from the counts themselves.
+    eta = np.log(y + 0.5)
+    for _ in range(_ROUNDS):
+        mu = np.exp(eta)
+        weighted = design * mu[:, None]
         try:
-            fitted = GLM(y, design, family=Poisson()).fit(maxiter=200, tol=1e-12)
-        except (ValueError, np.linalg.LinAlgError, ArithmeticError):
+            b = np.linalg.solve(design.T @ weighted, weighted.T @ (eta + (y - mu) / mu))
+        except np.linalg.LinAlgError:
             return None
-        intercept, error, aic = float(fitted.params[0]), float(fitted.bse[0]), float(fitted.aic)
-    if not (fitted.converged and np.isfinite([intercept, error, aic]).all() and error < _LARGEST_ERROR):
+        before, eta = eta, design @ b
+        if not np.isfinite(eta).all() or np.abs(eta).max() > _FARTHEST:
+            return None
+        if np.abs(eta - before).max() < _SETTLED:
+            break
+    else:
         return None
-    unseen = float(np.exp(intercept))
+    mu = np.exp(eta)
+    error = float(np.sqrt(np.linalg.inv(design.T @ (design * mu[:, None]))[0, 0]))
+    if not error < _LARGEST_ERROR:
+        return None
+    unseen = float(np.exp(b[0]))
+    aic = 2 * design.shape[1] - 2 * float((y * eta - mu - gammaln(y + 1)).sum())
     return Unseen(label, int(y.sum()), unseen, unseen**2 * error**2 + unseen, aic)
 
 

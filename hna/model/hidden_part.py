@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -21,7 +22,7 @@ from hna.model.defaults import Defaults
 from hna.model.distribution import sampling_of
 from hna.model.pool_grid import mean_kept
 from hna.model.rates_parts import Part
-from hna.model.spec import Model, Multiplier
+from hna.model.spec import Model
 from hna.model.strata import Layers
 
 Array = NDArray[np.float64]
@@ -55,7 +56,7 @@ def multiplied_part(
     table = read_prevalence(shelf, model.prevalence.sources[0].source)
     counts = read_known(shelf, use.known, [use.area])
     _check(table, counts)
-    known = _count(model, counts, use)
+    known = counted(model, counts, use.area, use.year, _FIELD)
     axis = AgeAxis((model.band,))
     living = read_population(shelf, use.population, [use.area], [use.year])
     people = float(living.on((model.sex,), axis).people.sum())
@@ -83,12 +84,9 @@ def multiplied_part(
         f"{known:,.0f} people known ({use.known}, {use.year}) over the share {sampling.mean[0]:.3g} of all who are, among "
         f"{people:,.0f} people ({use.population}); {use.because}"
     )
-    shape = (1, 1, 1)
-    layers = Layers(
-        replace(table, source=record), ("",), (model.sex,), axis, np.full(shape, rate), drawn.reshape(*shape, draws),
-        notes=(note, *dict.fromkeys(sampling.family)), flags=tuple(sampling.flags),
-    )  # fmt: skip
-    return _part(model, layers, defaults), (counts.source, living.source)
+    notes = (note, *dict.fromkeys(sampling.family))
+    part = one_cell(model, replace(table, source=record), rate, drawn, notes, sampling.flags, defaults)
+    return part, (counts.source, living.source)
 
 
 def _check(table: Prevalence, counts: Known) -> None:
@@ -109,8 +107,15 @@ def _check(table: Prevalence, counts: Known) -> None:
         raise ModelError(faults)
 
 
-def _count(model: Model, counts: Known, use: Multiplier) -> float:
-    inside = np.array([band in model.band for band in counts.bands], dtype=bool) & (counts.year == use.year)
+def counted(model: Model, counts: Known, area: str, year: int, field: str) -> float:
+    """People of the model's ages and sex in some rows of a table of counts.
+
+    Raises
+    ------
+    ModelError
+        If the rows do not add up to those people; R602 where the publisher hid a count.
+    """
+    inside = np.array([band in model.band for band in counts.bands], dtype=bool) & (counts.year == year)
     held = counts.take(inside & (counts.severity == ""))
     wanted = (
         [model.sex] if (held.sex == model.sex).any() else ["female", "male"] if model.sex == "persons" else [model.sex]
@@ -119,15 +124,37 @@ def _count(model: Model, counts: Known, use: Multiplier) -> float:
     bands = sorted(set(held.bands), key=lambda band: band.low)
     tiles = bool(bands) and bands[0].low == model.band.low and bands[-1].end == model.band.end
     if not tiles or any(a.end != b.low for a, b in pairwise(bands)):
-        what = f"{use.known} has no count of {model.sex} aged {model.ages} in {use.area} in {use.year}"
-        raise ModelError(Fault(what, "Name an area, year and ages that it has", field=_FIELD))
+        what = f"{counts.source.id} has no count of {model.sex} aged {model.ages} in {area} in {year}"
+        raise ModelError(Fault(what, "Name an area, year and ages that it has", field=field))
     if np.isnan(held.count).any():
-        raise ModelError(Fault(f"{use.known} hides the count", "Use a larger area", field=_FIELD, code="R602"))
+        raise ModelError(Fault(f"{counts.source.id} hides the count", "Use a larger area", field=field, code="R602"))
     return float(held.count.sum())
 
 
-def _part(model: Model, layers: Layers, defaults: Defaults) -> Part:
-    errors, risk = model.prevalence.errors, layers.table.source.appraisal.overall
+def one_cell(
+    model: Model,
+    table: Prevalence,
+    rate: float,
+    drawn: Array,
+    notes: Sequence[str],
+    flags: Sequence[str],
+    defaults: Defaults,
+    study_name: str = "",
+) -> Part:
+    """A rate for all ages of a model together, as a part with its errors beyond sampling.
+
+    Parameters
+    ----------
+    table : whose record says what the rate is about.
+    rate, drawn : headline, and draws of shape (draw,).
+    study_name : of the survey whose error this is; blank for the first source's.
+    """
+    shape = (1, 1, 1)
+    layers = Layers(
+        table, ("",), (model.sex,), AgeAxis((model.band,)), np.full(shape, rate), drawn.reshape(*shape, -1),
+        notes=tuple(notes), flags=tuple(flags),
+    )  # fmt: skip
+    errors, risk = model.prevalence.errors, table.source.appraisal.overall
     study = defaults.study[risk or "high"] if errors.study is None else errors.study
     why = f"default for {risk} risk of bias" if risk else "default for a study that was not appraised"
     said = errors.because or ""
@@ -139,5 +166,5 @@ def _part(model: Model, layers: Layers, defaults: Defaults) -> Part:
             "transport": "default" if errors.transport is None else said,
             "staleness": "default" if errors.staleness is None else said,
         },
-        model.prevalence.sources[0].study or "",
+        study_name or (model.prevalence.sources[0].study or "" if model.prevalence.sources else ""),
     )  # fmt: skip

@@ -19,7 +19,8 @@ from hna.measure.draws import uniform
 from hna.model.defaults import Defaults
 from hna.model.distribution import sampling_of
 from hna.model.local import NAME, NOT_FOR, Ratios, Scale, check_adjustments, recentre
-from hna.model.spec import LocalAdjustment, Model
+from hna.model.spec import Model
+from hna.model.spec_rate import LocalAdjustment
 
 Array = NDArray[np.float64]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ _LOW, _HIGH = np.log(0.02), np.log(3.0)
 _LEVEL, _SLOPE = 10.0, 4.0
 """Prior standard deviations of the curve's level and slope from end to end, logit scale: wide enough to say nothing."""
 _POINTS = 300
+_FREEDOM = 12.0
 _FEWEST = 0.05
 
 
@@ -94,6 +95,7 @@ def pool_ages(
     *,
     oldest: int = 104,
     people: ArrayLike | None = None,
+    own: Mapping[str, float] | None = None,
     monotone: bool = False,
     seed: int = 0,
     name: str = "",
@@ -103,7 +105,7 @@ def pool_ages(
 
     ``y(k, b) ~ N(logit of the mean over b of expit f(x) + u(k), v)``, ``u(k) ~ N(0, τ²)`` one for all bands of a study,
     ``τ ~ HalfNormal(scale)``; f is a level, a slope and bends with the precision of second differences, of standard deviation
-    ``σ ~ HalfNormal(1)``. Studies' errors are integrated out; the rest is drawn from a Gaussian at its mode for each of a
+    ``σ ~ HalfNormal(1)``. Studies' errors are integrated out; the rest is drawn from a t at its mode for each of a
     set of (τ, σ) and reweighted to the exact posterior.
 
     Parameters
@@ -112,6 +114,7 @@ def pool_ages(
     scale : of the prior of τ (`PoolStandards.scale`).
     oldest : age at which an open band ends.
     people : shape (age,), people by single year from the youngest age reported to the oldest; None for equal numbers.
+    own : by study, standard deviation of an error of its own beside τ, such as its risk of bias; shared by its bands.
     monotone : keep only curves that rise (or only fall) with age.
     seed, name, draws : of the streams ``pool:<name>``.
 
@@ -129,63 +132,98 @@ def pool_ages(
     if len(studies) < 2:
         remedy = "Use combine: single, with rates graduated by age"
         raise ModelError(Fault("pooling by age needs two studies or more", remedy, code="R302"))
-    problem = _Problem.of(reported, studies, oldest, people)
+    problem = AgeProblem.of(reported, studies, oldest, people, own)
     rng = stream(seed, f"pool-ages:{name}")
     prior = np.array([scale, 1.0])
     theta = _LOW + (_HIGH - _LOW) * net(96, 2)
     log_q = np.zeros(len(theta))
-    for number, widen in ((96, 2.0), (_POINTS, 1.3)):
-        log = np.array([problem.mode(one, prior)[2] for one in theta])
+    log = np.array([problem.mode(one, prior)[2] for one in theta])
+    khat = np.inf
+    for number, widen in ((96, 2.0), (_POINTS, 1.3), (3 * _POINTS, 1.5)):
         proposal = Student.around(theta, log - log_q, widen)
         theta = proposal.draw(number, rng)
         log_q = proposal.log(theta)
-    each = max(1, -(-2 * draws // _POINTS))
-    columns, weight, tau = [], [], []
-    for n, one in enumerate(theta):
-        b, root, _ = problem.mode(one, prior)
-        noise = rng.standard_normal((each, len(b)))
-        drawn = b + np.linalg.solve(root.T, noise.T).T
-        log_b = -0.5 * (noise**2).sum(axis=1) + np.log(np.diagonal(root)).sum()
-        columns.append(drawn)
-        weight.append(problem.log_joint(drawn, one, prior) - log_q[n] - log_b)
-        tau.append(np.full(each, np.exp(one[0])))
-    held = np.concatenate(columns)
-    curves = held @ problem.basis.T
-    log_weight = np.concatenate(weight)
-    kept = np.arange(len(held))
-    if monotone:
-        step = np.diff(curves, axis=1)
-        rises, falls = (step >= 0).all(axis=1), (step <= 0).all(axis=1)
-        kept = np.flatnonzero(rises if rises.sum() >= falls.sum() else falls)
-        if len(kept) < _FEWEST * len(held):
-            remedy = "The studies do not rise or fall throughout: leave monotone out"
-            raise ModelError(Fault("hardly any curve through the studies is monotone", remedy, code="R301"))
-    smoothed, khat = pareto_khat(log_weight[kept])
+        modes = [problem.mode(one, prior) for one in theta]
+        log = np.array([one[2] for one in modes])
+        if number < _POINTS:
+            continue
+        held, log_weight, tau = _drawn(problem, theta, modes, log_q, prior, max(1, -(-2 * draws // number)), rng)
+        curves = held @ problem.basis.T
+        kept = problem.monotone(curves) if monotone else np.arange(len(held))
+        smoothed, khat = pareto_khat(log_weight[kept])
+        # The weights differ between sets of standard deviations above all: more sets, placed by these, before giving up.
+        if khat < TRUSTED:
+            break
     if not khat < TRUSTED:
-        remedy = "Are there enough bands, and does any contradict the rest?"
+        remedy = (
+            "Ask for pool: {sampler: nuts} and run `hna fit`; are there enough bands, and does any contradict the rest?"
+        )
         raise ModelError(Fault(f"Pareto k̂ is {khat:.2f}: the pooled curve may not be trusted", remedy, code="R391"))
     share = np.exp(smoothed)
     picked = np.searchsorted(np.cumsum(share)[:-1], (np.arange(draws) + rng.random()) / draws)
     chosen = kept[rng.permutation(picked)]
-    spread = np.concatenate(tau)[chosen]
+    spread = tau[chosen]
     setting = spread * normal(seed, f"pool:{name}", draws)
     return AgeCurve(problem.ages, curves[chosen].T, setting, spread, problem.people, khat, float(1 / (share**2).sum()))
 
 
+def _drawn(
+    problem: AgeProblem,
+    theta: Array,
+    modes: Sequence[tuple[Array, Array, float]],
+    log_q: Array,
+    prior: Array,
+    each: int,
+    rng: np.random.Generator,
+) -> tuple[Array, Array, Array]:
+    """Coefficients around each mode, shape (draw, column), the logs of their weights, and their τ."""
+    columns, weight = [], []
+    for one, (b, root, _), log in zip(theta, modes, log_q, strict=True):
+        # A t has heavier tails than what it stands for, so that no weight runs away.
+        noise = rng.standard_normal((each, len(b))) * np.sqrt(_FREEDOM / rng.chisquare(_FREEDOM, (each, 1)))
+        drawn = b + np.linalg.solve(root.T, noise.T).T
+        away = np.log1p((noise**2).sum(axis=1) / _FREEDOM)
+        log_b = -0.5 * (_FREEDOM + len(b)) * away + np.log(np.diagonal(root)).sum()
+        columns.append(drawn)
+        weight.append(problem.log_joint(drawn, one, prior) - log - log_b)
+    return np.concatenate(columns), np.concatenate(weight), np.repeat(np.exp(theta[:, 0]), each)
+
+
 @dataclass(frozen=True, eq=False)
-class _Problem:
-    """Estimates y with variances v of bands, each a weighted mean over ages; one study a band."""
+class AgeProblem:
+    """Estimates y of bands, each a weighted mean over ages, with a study's error shared by its bands.
+
+    Parameters
+    ----------
+    y : shape (row,), logit scale.
+    v : shape (row,), sampling variance.
+    own : shape (study,), standard deviation of each study's own error beside τ.
+    at : shape (row,), position of each row's study.
+    weight : shape (row, age), sums to one over ages.
+    ages : shape (age,).
+    people : shape (age,).
+    basis : shape (age, column).
+    """
 
     y: Array
     v: Array
-    same: Array
+    own: Array
+    at: NDArray[np.intp]
     weight: Array
     ages: NDArray[np.intp]
     people: Array
     basis: Array
 
     @classmethod
-    def of(cls, reported: Sequence[Reported], studies: list[str], oldest: int, people: ArrayLike | None) -> _Problem:
+    def of(
+        cls,
+        reported: Sequence[Reported],
+        studies: list[str],
+        oldest: int,
+        people: ArrayLike | None,
+        own: Mapping[str, float] | None = None,
+    ) -> AgeProblem:
+        """The problem of some rates; parameters as in `pool_ages`."""
         low = min(one.band.low for one in reported)
         high = max(oldest if one.band.high is None else one.band.high for one in reported)
         ages = np.arange(low, high + 1)
@@ -197,20 +235,38 @@ class _Problem:
         inside = np.array([(ages >= one.band.low) & (ages < one.band.end) for one in reported])
         weight = inside * living
         at = np.array([studies.index(one.study) for one in reported])
+        spread = np.array([(own or {}).get(one, 0.0) for one in studies])
         return cls(
-            y, v, (at[:, None] == at).astype(float), weight / weight.sum(axis=1, keepdims=True), ages, living,
+            y, v, spread, at, weight / weight.sum(axis=1, keepdims=True), ages, living,
             _basis(len(ages)),
         )  # fmt: skip
 
-    def _spread(self, theta: Array) -> Array:
+    def covariance(self, tau: float) -> Array:
+        """Of the estimates, studies' errors integrated out; shape (row, row)."""
+        same = self.at[:, None] == self.at
+        found: Array = np.diag(self.v) + same * (tau**2 + self.own[self.at] ** 2)
+        return found
+
+    def spread(self, theta: Array) -> Array:
+        """Prior standard deviation of each coefficient, shape (column,)."""
         wide = self.basis.shape[1]
         return np.array([_LEVEL, _SLOPE, *[np.exp(theta[1])] * (wide - 2)])[:wide]
 
+    def monotone(self, curves: Array) -> NDArray[np.intp]:
+        """Which draws of shape (draw, age) only rise, or only fall; R301 if hardly any does."""
+        step = np.diff(curves, axis=1)
+        rises, falls = (step >= 0).all(axis=1), (step <= 0).all(axis=1)
+        kept = np.flatnonzero(rises if rises.sum() >= falls.sum() else falls)
+        if len(kept) < _FEWEST * len(curves):
+            remedy = "The studies do not rise or fall throughout: leave monotone out"
+            raise ModelError(Fault("hardly any curve through the studies is monotone", remedy, code="R301"))
+        return kept
+
     def mode(self, theta: Array, prior: Array) -> tuple[Array, Array, float]:
         """Mode of the coefficients by Gauss–Newton, root of the precision there, and the log of what it leaves."""
-        covariance = np.diag(self.v) + np.exp(2 * theta[0]) * self.same
+        covariance = self.covariance(float(np.exp(theta[0])))
         inverse = np.linalg.inv(covariance)
-        sd = self._spread(theta)
+        sd = self.spread(theta)
         b: Array = np.zeros(len(sd))
         b[0] = float(np.average(self.y, weights=1 / self.v))
         hessian = np.diag(1 / sd**2)
@@ -229,11 +285,11 @@ class _Problem:
 
     def log_joint(self, b: Array, theta: Array, prior: Array) -> Array:
         """Log density of estimates, coefficients and log standard deviations; b of shape (draw, column)."""
-        covariance = np.diag(self.v) + np.exp(2 * theta[0]) * self.same
+        covariance = self.covariance(float(np.exp(theta[0])))
         root = np.linalg.cholesky(covariance)
         mean = np.clip(expit(b @ self.basis.T) @ self.weight.T, 1e-300, 1 - 1e-16)
         away = np.linalg.solve(root, (self.y - logit(mean)).T)
-        sd = self._spread(theta)
+        sd = self.spread(theta)
         density: Array = (
             -0.5 * (away**2).sum(axis=0)
             - np.log(np.diagonal(root)).sum()

@@ -56,7 +56,7 @@ def pooled_part(model: Model, shelf: Shelf, parts: list[Part], draws: int, seed:
     Turner RM, Spiegelhalter DJ, Smith GCS, Thompson SG. Bias modelling in evidence synthesis. J R Stat Soc A
     2009;172:21-47. doi 10.1111/j.1467-985X.2008.00547.x.
     """
-    _check(model, parts)
+    check_pool(model, parts)
     axis = common_refinement([part.layers.ages for part in parts])
     sexes = parts[0].layers.sexes
     standards = read_pool_standards(shelf)
@@ -85,7 +85,7 @@ def pooled_part(model: Model, shelf: Shelf, parts: list[Part], draws: int, seed:
     notes = [*told][: 2 * _TOLD]
     if len(told) > len(notes):
         notes.append(f"{(len(told) - len(notes)) // 2} more cells pooled in the same way")
-    source = _source(model, parts)
+    source = pooled_source(model, parts)
     layers = Layers(
         replace(parts[0].layers.table, source=source), ("",), sexes, axis, mean, drawn, notes=tuple(notes),
         flags=tuple(sorted(flags)),
@@ -103,7 +103,20 @@ def pooled_part(model: Model, shelf: Shelf, parts: list[Part], draws: int, seed:
     return Part(layers, 0.0, 0.0, parts[0].staleness, why, key, members, assumed)
 
 
-def _check(model: Model, parts: list[Part]) -> None:
+def check_pool(model: Model, parts: list[Part], fewest: int = 3, same_ages: bool = True) -> None:
+    """Refuse studies that cannot be pooled.
+
+    Parameters
+    ----------
+    fewest : studies, at least.
+    same_ages : whether all must cover the same ages.
+
+    Raises
+    ------
+    ModelError, AxisError
+        R301 to R304 from the gate; R201 for other ages; R302 for too few; R303 for two tables of one survey; R311 if a
+        transport error is stated as well.
+    """
     said = model.prevalence.pool
     spans = [part.layers.ages.span for part in parts]
     faults = list(gate([part.source for part in parts], spans, said.same_definition if said else None))
@@ -115,7 +128,12 @@ def _check(model: Model, parts: list[Part]) -> None:
     twice = sorted({name for name in surveys if surveys.count(name) > 1})
     if twice:
         faults.append(Fault("one survey is pooled twice", "Use one table of it", field=_FIELD, rows=twice, code="R303"))
-    if len(parts) < 3:
+    if len(parts) < fewest and not same_ages:
+        remedy = "Use combine: single, with rates graduated by age"
+        faults.append(
+            Fault("pooling by age needs two studies or more", remedy, field="prevalence.combine", code="R302")
+        )
+    elif len(parts) < fewest:
         remedy = "Use combine: single for one study, mixture or envelope for two"
         what = f"random effects of {len(parts)} {'study' if len(parts) == 1 else 'studies'}: Knapp–Hartung needs three"
         faults.append(Fault(what, remedy, field="prevalence.combine", code="R302"))
@@ -131,7 +149,7 @@ def _check(model: Model, parts: list[Part]) -> None:
         )
     if faults:
         raise ModelError(faults)
-    if len(set(spans)) > 1:
+    if same_ages and len(set(spans)) > 1:
         rows = [f"{part.source.id}: {span.label}" for part, span in zip(parts, spans, strict=True)]
         remedy = "Say which ages to take from each ({source: …, ages: …}); a study says nothing outside its ages"
         raise AxisError(Fault("the studies cover different ages", remedy, field=_FIELD, rows=rows, code="R201"))
@@ -164,7 +182,7 @@ def logit_variance(table: Sampling, row: int) -> float:
     return float((table.low[row] ** 2 + table.high[row] ** 2) / 2) if np.isnan(size) else 1e-12
 
 
-def _source(model: Model, parts: list[Part]) -> PrevalenceSource:
+def pooled_source(model: Model, parts: list[Part]) -> PrevalenceSource:
     """A record for the pooled rate: its studies' fieldwork, and no citation of its own beyond theirs."""
     works = [part.source.study.fieldwork for part in parts if part.source.study.fieldwork]
     middle = [round(float(np.mean([work[n] for work in works]))) for n in (0, 1)] if works else None

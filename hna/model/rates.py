@@ -16,8 +16,10 @@ from hna.measure.ages import AgeAxis, AgeBand
 from hna.measure.draws import DEFAULT_DRAWS, check_draws, normal, uniform
 from hna.measure.estimate import Cited, Estimate, Universe
 from hna.model.defaults import Defaults, read_defaults
+from hna.model.hidden_lists import listed_parts
 from hna.model.hidden_part import multiplied_part
 from hna.model.local_part import Local, local_part
+from hna.model.pool_ages_part import pooled_by_age_part
 from hna.model.pool_part import pooled_part
 from hna.model.rates_parts import (
     ENGLAND,
@@ -264,24 +266,43 @@ def make_rates(model: Model, shelf: Shelf, draws: int = DEFAULT_DRAWS, seed: int
     if model.prevalence.combine == "envelope":
         return _envelope(model, shelf, draws, seed)
     defaults = read_defaults(shelf)
-    groups: list[tuple[Part, ...]]
+    combine = model.prevalence.combine
     also: tuple[Cited, ...] = ()
-    if model.prevalence.combine == "multiplier":
+    beside: tuple[Part, ...] = ()
+    if combine == "multiplier":
         part, also = multiplied_part(model, shelf, draws, seed, defaults)
-        parts, groups = [part], [(part,)]
-    elif model.prevalence.combine == "random-effects":
-        parts = [make_part(model, shelf, used, draws, seed, defaults) for used in model.prevalence.sources]
-        groups = [(pooled_part(model, shelf, parts, draws, seed, defaults),)]
-        parts = list(groups[0][0].members)
+        groups: list[tuple[Part, ...]] = [(part,)]
+    elif combine == "capture-recapture":
+        (part, *others), also = listed_parts(model, shelf, draws, seed, defaults)
+        groups, beside = [(part,)], tuple(others)
     else:
         parts = [make_part(model, shelf, used, draws, seed, defaults) for used in model.prevalence.sources]
-        one_condition(parts)
-        groups = [same_ages(group) for group in group_parts(model, parts)]
+        if combine in _POOLED:
+            groups = [(_POOLED[combine](model, shelf, parts, draws, seed, defaults),)]
+        else:
+            one_condition(parts)
+            groups = [same_ages(group) for group in group_parts(model, parts)]
+    found = _assembled(model, groups, draws, seed, defaults)
+    scenarios = tuple(_assembled(model, [(one,)], draws, seed, defaults) for one in beside)
+    said = tuple(f"by another model of the lists: {note}" for one in beside for note in one.layers.notes[:1])
+    found = replace(
+        found, citations=(*found.citations, *also), scenarios=scenarios, notes=(*found.notes, *said),
+        flags=tuple(sorted({*found.flags, *(["W301"] if beside else [])})),
+    )  # fmt: skip
+    return _carried(found, shelf) if model.local else found
+
+
+_POOLED = {"random-effects": pooled_part, "hierarchical-by-age": pooled_by_age_part}
+
+
+def _assembled(model: Model, groups: list[tuple[Part, ...]], draws: int, seed: int, defaults: Defaults) -> Rates:
+    parts = [study for group in groups for part in group for study in part.members or (part,)]
     axis = AgeAxis(tuple(band for group in groups for band in group[0].layers.ages.bands))
     if axis.span != model.band:
         what = f"the sources cover ages {axis.span.label}, and the model asks for {model.band.label}"
         raise AxisError(Fault(what, "Nothing is extrapolated outside a source's ages", field="ages", code="R201"))
-    sexes = max((part.layers.sexes for part in parts), key=len)
+    top = [part for group in groups for part in group]
+    sexes = max((part.layers.sexes for part in top), key=len)
     strata = parts[0].layers.strata
     names = parts[0].layers.names
     if any(part.layers.strata != strata or part.layers.names != names for part in parts):
@@ -302,9 +323,7 @@ def make_rates(model: Model, shelf: Shelf, draws: int = DEFAULT_DRAWS, seed: int
         blank, blank.expand_dims(draw=draws), "prevalence", "proportion", universe, (), (), model=model,
         groups=tuple(groups), strata=strata, layers=names, sexes=sexes, ages=axis, seed=seed, defaults=defaults, notes=notes,
     )  # fmt: skip
-    found = _labelled(bare, parts, held)
-    found = replace(found, citations=(*found.citations, *also)) if also else found
-    return _carried(found, shelf) if model.local else found
+    return _labelled(bare, parts, held)
 
 
 def _carried(national: Rates, shelf: Shelf) -> Rates:

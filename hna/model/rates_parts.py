@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hna.errors import Fault, ModelError, SourceError
-from hna.evidence.population import areas_and_years, read_population
+from hna.evidence.population import Population, areas_and_years, read_population
 from hna.evidence.prevalence import Prevalence, read_prevalence
 from hna.evidence.shelf import Shelf
 from hna.evidence.source import PopulationSource, PrevalenceSource
 from hna.measure.ages import AgeBand, common_refinement
 from hna.measure.estimate import Estimate
 from hna.model.defaults import Defaults
-from hna.model.spec import Model, UsedSource
+from hna.model.spec import Model
+from hna.model.spec_rate import UsedSource
 from hna.model.strata import Layers, layers_of, split_by
 
 Array = NDArray[np.float64]
@@ -130,10 +131,10 @@ def _graduated(layers: Layers, shelf: Shelf) -> Layers:
     """Rates by single year of age, keeping each band's rate over England's population."""
     from hna.measure.graduate import graduate_rates
 
-    reference = _england(shelf)
-    single = reference.ages.within(layers.ages.span)
+    england = reference(shelf)
+    single = england.ages.within(layers.ages.span)
     sexes = layers.sexes
-    people = reference.on(sexes, single).people[0, -1]
+    people = england.on(sexes, single).people[0, -1]
     mean, drawn = (
         np.empty((*layers.mean.shape[:-1], len(single.bands), *extra)) for extra in ((), (layers.draws.shape[-1],))
     )
@@ -142,7 +143,7 @@ def _graduated(layers: Layers, shelf: Shelf) -> Layers:
         smooth = graduate_rates(np.moveaxis(layers.draws[:, x], -1, 1), layers.ages, people[x], single)
         drawn[:, x] = np.clip(np.moveaxis(smooth, 1, -1), 1e-15, 1 - 1e-15)
     where = layers.ages.index_of(single)
-    note = f"rates graduated by single year of age (PCHIP), each band's rate kept over England in {reference.source.id}"
+    note = f"rates graduated by single year of age (PCHIP), each band's rate kept over England in {england.source.id}"
     return Layers(
         layers.table, layers.names, sexes, single, mean, drawn, layers.strata,
         None if layers.share_mean is None else layers.share_mean[..., where],
@@ -151,7 +152,14 @@ def _graduated(layers: Layers, shelf: Shelf) -> Layers:
     )  # fmt: skip
 
 
-def _england(shelf: Shelf):  # type: ignore[no-untyped-def]
+def reference(shelf: Shelf) -> Population:
+    """England's people by single year of age, over which rates of bands are read.
+
+    Raises
+    ------
+    ModelError
+        If no estimate on the shelf holds them.
+    """
     for record in shelf.records(PopulationSource):
         gazetteer, _ = areas_and_years(shelf, record.id)
         if record.basis == "estimate" and any(area.code == ENGLAND for area in gazetteer.areas):
@@ -159,7 +167,11 @@ def _england(shelf: Shelf):  # type: ignore[no-untyped-def]
             if found.ages.widest == 1:
                 return found
     remedy = "Use ages: step, or put a mid-year estimate for England by single year on the shelf"
-    raise ModelError(Fault("rates cannot be graduated without a reference population", remedy, field="prevalence.ages"))
+    raise ModelError(
+        Fault(
+            "rates cannot be read by single year of age without a reference population", remedy, field="prevalence.ages"
+        )
+    )
 
 
 def one_condition(parts: list[Part]) -> None:

@@ -26,6 +26,7 @@ _FACTORS = {
 _COMBINED = {
     "mixture": "The sources are alternatives of equal weight.",
     "random-effects": "The sources are pooled, and the interval also holds how much the studies differ.",
+    "hierarchical-by-age": "The sources are pooled to one curve by age, and the interval also holds how much they differ.",
     "envelope": "Each source is run alone and none is averaged. The figures rest on the first named.",
 }
 _TERMS = {

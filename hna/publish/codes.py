@@ -33,6 +33,7 @@ CODES: dict[str, str] = {
     "R332": "The studies contradict each other, so no average of them is stated.",
     "R391": "The sampler has not converged, so its result is not used.",
     "R392": "The quick approximation to the posterior is not close enough to it, so its result is not used.",
+    "R393": "The model needs draws that a sampler makes ahead, and there are none of exactly these inputs.",
     "R401": "A synthetic estimate is not tested against another place, ranked, or used to judge how a place performs.",
     "R411": "The rate would be adjusted for the same thing twice.",
     "R412": "A relative risk has no reference population.",

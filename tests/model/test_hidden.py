@@ -126,3 +126,83 @@ def test_a_multiplier_of_different_things_is_refused(small, changed, code):
     with pytest.raises(HnaError) as told:
         make_rates(reached(small, **changed), small.shelf, 100, 1)
     assert told.value.codes == ((code,) if code else ())
+
+
+def listed(small, patterns, **changed):
+    """Lists of one place, each row those on exactly the lists named, and a model of them."""
+    rows = [
+        {"area_code": "N01", "area_name": "Northmere", "year": 2024, "sex": "persons", "age_from": 65, "age_to": "",
+         "service": on, "count": count}
+        for on, count in patterns.items()
+    ]  # fmt: skip
+    small.known("own-lists", rows, **changed.get("known", {}))
+    use = {
+        "known": "own-lists",
+        "population": "own-people",
+        "area": "N01",
+        "year": 2024,
+        "because": "matched by number",
+    }
+    errors = {"study": 0.0, "transport": 0.0, "staleness": 0.0, "because": "none, to see one thing"}
+    prevalence = {"sources": [], "combine": "capture-recapture", "errors": errors, **changed.get("prevalence", {})}
+    return small.model("listed", prevalence=prevalence | {"lists": use | changed.get("use", {})})
+
+
+def test_two_lists_run_from_a_model_file(small):
+    rates = make_rates(listed(small, {"a": 140, "b": 90, "a+b": 60}), small.shelf, 5000, 1)
+    people = need(rates, read_population(small.shelf, "own-people", ["N01"], [2024]))
+    assert float(people.headline.sum()) == pytest.approx(496.6, abs=0.1)
+    assert float(people.draws.mean("draw").sum()) == pytest.approx(496.6, rel=0.01)
+    table = people.interval()
+    assert (float(table["lower"].iloc[0]), float(table["upper"].iloc[0])) == pytest.approx((431, 593), rel=0.05)
+    assert "W621" in rates.flags
+    assert {source.id for source in rates.citations} == {"own-lists", "own-people"}
+    checked = make_rates(
+        listed(small, {"a": 140, "b": 90, "a+b": 60}, use={"validated": "deaths, Smith 2020"}), small.shelf, 100, 1
+    )
+    assert "W621" not in checked.flags
+
+
+def test_many_lists_are_an_envelope(small):
+    names = {n: "+".join(name for name, on in zip(NAMES, n, strict=True) if on) for n in SPINA_BIFIDA}
+    rates = make_rates(listed(small, {names[n]: k for n, k in SPINA_BIFIDA.items()}), small.shelf, 500, 1)
+    envelope = several_lists(SPINA_BIFIDA, NAMES)
+    held = [float(one.mean().sum()) for one in (rates, *rates.scenarios)]
+    people = read_population(small.shelf, "own-people", ["N01"], [2024]).on(("persons",), rates.ages).people.sum()
+    totals = [model.total for model in envelope.near]
+    assert held[0] * people == pytest.approx(envelope.near[0].total)
+    assert min(held) * people == pytest.approx(min(totals))
+    assert max(held) * people == pytest.approx(max(totals))
+    assert {"W301", "W621"} <= set(rates.flags)
+
+
+def test_lists_fitted_here_are_those_of_statsmodels():
+    sm = pytest.importorskip("statsmodels.api")
+    cells = np.array(list(SPINA_BIFIDA), dtype=float)
+    y = np.array(list(SPINA_BIFIDA.values()), dtype=float)
+    design = np.column_stack([np.ones(7), cells, cells[:, 0] * cells[:, 1]])
+    fitted = sm.GLM(y, design, family=sm.families.Poisson()).fit(tol=1e-12)
+    mine = next(one for one in several_lists(SPINA_BIFIDA, NAMES).near if one.model == "birth×death")
+    assert mine.unseen == pytest.approx(np.exp(fitted.params[0]), rel=1e-9)
+    assert mine.aic == pytest.approx(fitted.aic, abs=1e-6)
+    assert mine.variance == pytest.approx(mine.unseen**2 * fitted.bse[0] ** 2 + mine.unseen, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "changed", "code"),
+    [
+        ({"a": 10}, {}, "R623"),
+        ({"a": 140, "b": 90}, {}, "R623"),
+        ({"a": 140, "b": 90, "a+b": 60}, {"known": {"count_kind": "episodes"}}, "R604"),
+        ({"a": 100_000, "b": 90_000, "a+b": 60}, {}, "R624"),
+    ],
+)
+def test_lists_that_say_nothing_are_refused(small, patterns, changed, code):
+    with pytest.raises(HnaError) as told:
+        make_rates(listed(small, patterns, **changed), small.shelf, 100, 1)
+    assert told.value.codes == (code,)
+
+
+def test_a_model_without_sources_is_refused(small):
+    with pytest.raises(HnaError, match="name one source or more"):
+        small.model("listed", prevalence={"sources": []})

@@ -1,0 +1,195 @@
+"""Pooling by age in a model file: studies of any bands become one curve, carried to a place as a new setting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logit
+
+from hna.errors import AxisError, Fault, ModelError
+from hna.evidence.shelf import Shelf
+from hna.measure.ages import AgeAxis, AgeBand
+from hna.model.defaults import Defaults
+from hna.model.distribution import sampling_of
+from hna.model.fit_store import fingerprint, usable
+from hna.model.pool_ages import AgeCurve, Reported, pool_ages
+from hna.model.pool_grid import mean_kept
+from hna.model.pool_part import check_pool, logit_variance, pooled_source
+from hna.model.pool_standards import read_pool_standards
+from hna.model.rates_parts import Part, reference
+from hna.model.spec import Model
+from hna.model.strata import Layers
+
+Array = NDArray[np.float64]
+
+_FIELD = "prevalence.sources"
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """One curve to be fitted.
+
+    Parameters
+    ----------
+    sex : whose.
+    reported : rates of the studies.
+    own : study error of each.
+    people : shape (age,), England's, over which bands are read.
+    oldest : age at which an open band ends.
+    scale : of the prior of the between-study standard deviation.
+    monotone : whether the curve only rises or only falls.
+    name : of the streams; one for both sexes, so that the new setting is the same.
+    key : fingerprint of all of these, of draws and of the seed.
+    """
+
+    sex: str
+    reported: tuple[Reported, ...]
+    own: dict[str, float]
+    people: Array
+    oldest: int
+    scale: float
+    monotone: bool
+    name: str
+    key: str
+
+    def laplace(self, seed: int, draws: int) -> AgeCurve:
+        """The curve by nested Laplace; R391 if its weights may not be trusted."""
+        return pool_ages(
+            self.reported, self.scale, oldest=self.oldest, people=self.people, own=self.own, monotone=self.monotone,
+            seed=seed, name=self.name, draws=draws,
+        )  # fmt: skip
+
+
+def curves_asked(
+    model: Model, shelf: Shelf, parts: list[Part], draws: int, seed: int, defaults: Defaults
+) -> tuple[Asked, ...]:
+    """What has to be fitted for a model, one curve a sex.
+
+    Raises
+    ------
+    ModelError
+        R301 to R304 from the gate; R302 for fewer than two studies; R311 if a transport error is stated as well.
+    """
+    check_pool(model, parts, fewest=2, same_ages=False)
+    judged = model.prevalence.judged
+    span = None if judged is None else (judged.relative[0], judged.relative[1])
+    standards = read_pool_standards(shelf)
+    england = reference(shelf)
+    monotone = model.prevalence.pool is not None and model.prevalence.pool.monotone
+    found = []
+    for sex in parts[0].layers.sexes:
+        reported = []
+        for part in parts:
+            table = part.layers.table
+            sampling = sampling_of(table, defaults.design_effect, span)
+            for row in table.rows("", sex).tolist():
+                band = table.bands[row]
+                if band in model.band:
+                    y, v = float(logit(sampling.mean[row])), logit_variance(sampling, row)
+                    reported.append(Reported(part.survey, band, y, v))
+        _covered(model, sex, reported)
+        low = min(one.band.low for one in reported)
+        oldest = int(england.ages.bands[-1].low)
+        high = max(oldest if one.band.high is None else one.band.high for one in reported)
+        wanted = (model.sex,) if sex == "persons" else (sex,)
+        single = AgeAxis(
+            tuple(AgeBand(age, None if age == oldest else age) for age in range(low, min(high, oldest) + 1))
+        )
+        people = england.on(wanted, single).people[0, -1, 0]
+        own = {part.survey: part.study for part in parts}
+        name = model.need
+        told = [[one.study, one.band.label, one.estimate, one.variance] for one in reported]
+        key = fingerprint(told, own, people, oldest, standards.scale, monotone, name, sex, seed, draws)
+        found.append(Asked(sex, tuple(reported), own, people, oldest, standards.scale, monotone, name, key))
+    return tuple(found)
+
+
+def pooled_by_age_part(
+    model: Model, shelf: Shelf, parts: list[Part], draws: int, seed: int, defaults: Defaults
+) -> Part:
+    """The studies of a model pooled to a curve by age, as a part whose draws are those of a new setting.
+
+    Each reported band is read as the mean of the curve over England's people of those ages; a study's error is shared by
+    its bands. The headline is the posterior mean of the average setting; the draws are those of a new setting, moved so
+    that their mean is the headline. The spread between settings takes the place of the transport error.
+
+    Nested Laplace is run here. Where it may not be trusted, or the model asks for a sampler, the fit that ``hna fit`` has
+    stored for exactly these inputs is used.
+
+    Raises
+    ------
+    ModelError
+        As `curves_asked`; R393 where a stored fit is needed and there is none; R391 where its diagnostics failed.
+    """
+    asked = curves_asked(model, shelf, parts, draws, seed, defaults)
+    axis = _axis(model, asked)
+    mean = np.empty((1, len(asked), len(axis.bands)))
+    drawn = np.empty((*mean.shape, draws))
+    notes = []
+    for x, one in enumerate(asked):
+        curve, said = _curve(model, shelf, one, draws, seed)
+        mean[0, x] = curve.rates(axis, new=False).mean(axis=1)
+        for a, rate in enumerate(curve.rates(axis)):
+            drawn[0, x, a] = mean_kept(logit(rate), float(mean[0, x, a]))
+        notes.append(
+            f"{one.sex}: {len(one.reported)} rates of {len(parts)} studies pooled to a curve by age, each band read as the "
+            f"curve's mean over it; between-study SD {np.median(curve.tau):.2f} (logit, median); {said}"
+        )
+    sexes = parts[0].layers.sexes
+    layers = Layers(
+        replace(parts[0].layers.table, source=pooled_source(model, parts)), ("",), sexes, axis, mean, drawn,
+        notes=tuple(notes),
+    )  # fmt: skip
+    why = {
+        "study": "in the error of each study before pooling",
+        "transport": "the spread between studies takes its place",
+        "staleness": parts[0].reasons["staleness"],
+    }
+    members = tuple(
+        replace(part, transport=0.0, reasons=part.reasons | why | {"study": part.reasons["study"]}) for part in parts
+    )
+    dates = [part.studied for part in parts if part.studied is not None]
+    assumed = sum(dates) / len(dates) if dates else None
+    return Part(layers, 0.0, 0.0, parts[0].staleness, why, f"pool:{model.need}", members, assumed)
+
+
+def _curve(model: Model, shelf: Shelf, asked: Asked, draws: int, seed: int) -> tuple[AgeCurve, str]:
+    wanted = model.prevalence.pool.sampler if model.prevalence.pool else "laplace"
+    if wanted == "laplace":
+        try:
+            curve = asked.laplace(seed, draws)
+        except ModelError as error:
+            if "R391" not in error.codes:
+                raise
+        else:
+            return curve, f"nested Laplace, Pareto k̂ {curve.khat:.2f}"
+    arrays, words = usable(shelf.roots, f"{model.need}-{asked.sex}", asked.key)
+    ages = np.arange(asked.people.size) + min(one.band.low for one in asked.reported)
+    curve = AgeCurve(ages, arrays["curve"], arrays["setting"], arrays["tau"], asked.people, float("nan"), float(draws))
+    return curve, words
+
+
+def _covered(model: Model, sex: str, reported: list[Reported]) -> None:
+    """Every age of the model is in a band of some study: the curve joins what was seen, and no more."""
+    held = sorted({one.band for one in reported}, key=lambda band: (band.low, band.end))
+    reach, gaps = float(model.band.low), []
+    for band in held:
+        if band.low > reach:
+            gaps.append(AgeBand(int(reach), band.low - 1).label)
+        reach = max(reach, band.end)
+    if reach < model.band.end:
+        gaps.append(AgeBand(int(reach), model.band.high).label)
+    if gaps:
+        what = f"no study has rates for {sex} of these ages"
+        raise AxisError(
+            Fault(what, "Nothing is extrapolated outside the sources' ages", field=_FIELD, rows=gaps, code="R201")
+        )
+
+
+def _axis(model: Model, asked: tuple[Asked, ...]) -> AgeAxis:
+    """Bands from one age at which any study's band begins to the next."""
+    lows = sorted({one.band.low for curve in asked for one in curve.reported})
+    ends = [*(low - 1 for low in lows[1:]), model.band.high]
+    return AgeAxis(tuple(AgeBand(low, end) for low, end in zip(lows, ends, strict=True)))

@@ -1,0 +1,171 @@
+"""How a model file makes a rate: its sources, how they are combined, and how the rate is carried to a place."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from hna.evidence.source import Id, Record
+
+ERROR_TERMS = ("study", "transport", "staleness")
+
+Range = Annotated[list[float], Field(min_length=2, max_length=2)]
+LogitSd = Annotated[float, Field(ge=0, le=2)]
+
+
+def _text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Ages = Annotated[str, BeforeValidator(_text)]
+
+
+class ErrorTerms(Record):
+    """Errors that no sampling interval holds, as standard deviations on the logit scale."""
+
+    study: LogitSd | None = None
+    """Shared by all ages, areas and years: non-response, instrument, frame. Null: by risk of bias."""
+    transport: LogitSd | None = None
+    """One for each area, the same in all years. Null: the default."""
+    staleness: Annotated[float, Field(ge=0, le=0.2)] | None = None
+    """For each year between fieldwork and the year asked for. Null: the default."""
+    because: str | None = None
+    """Why these values."""
+
+    @model_validator(mode="after")
+    def _reasoned(self) -> ErrorTerms:
+        if not self.because and any(getattr(self, term) is not None for term in ERROR_TERMS):
+            raise ValueError('error terms need their reason: write because: "…"')
+        return self
+
+
+class Judged(Record):
+    """An interval given by judgement where the source prints none."""
+
+    relative: Range
+    """Lower and upper limit as multiples of the estimate, read as a 95 % interval shared by all cells."""
+    because: str
+    """Who judged, and on what."""
+
+    @model_validator(mode="after")
+    def _around_one(self) -> Judged:
+        if not 0 < self.relative[0] < 1 < self.relative[1]:
+            raise ValueError("a judged range runs from below 1 to above 1, such as [0.8, 1.25]")
+        return self
+
+
+class UsedSource(Record):
+    """A source, and the ages for which it is used."""
+
+    source: Id
+    """Identifier on the shelf."""
+    ages: Ages | None = None
+    """Ages taken from it; null: all that it has."""
+    study: Id | None = None
+    """Name of the survey, where several tables come from one: they then share its study error. Null: its own."""
+    adjusted_for: list[Id] = []
+    """Factors for which its rate was already adjusted to the place, such as deprivation: they are not adjusted for again."""
+
+
+class Pooling(Record):
+    """What several studies need to be pooled."""
+
+    same_definition: str | None = None
+    """Why the sources' case definitions are of one class, though not in the same words."""
+    monotone: bool = False
+    """Under hierarchical-by-age: keep only curves that rise, or only fall, with age."""
+    sampler: Literal["laplace", "nuts"] = "laplace"
+    """Under hierarchical-by-age: nested Laplace, or draws of a sampler that `hna fit` makes ahead."""
+
+
+class Multiplier(Record):
+    """A count of people known, to be divided by the share of all with the need who are known."""
+
+    known: Id
+    """A known source of people."""
+    population: Id
+    """Who lived there."""
+    area: str
+    """Code of the area of both."""
+    year: int
+    """Year of both."""
+    because: str
+    """Why the count and the share are of one definition, period and place, and the count holds each person once."""
+
+
+class Lists(Record):
+    """Overlapping lists of people, from which those on none of them are estimated."""
+
+    known: Id
+    """A known source whose column `service` names the lists that people are on, and no others, joined by +."""
+    population: Id
+    """Who lived there."""
+    area: str
+    """Code of the area of both."""
+    year: int
+    """Year of both."""
+    because: str
+    """Why the lists are of one definition, place and period, matched without error, in a closed population."""
+    validated: str | None = None
+    """Evidence from outside that bears the number out, with its citation. Null: W621."""
+
+
+def _used(value: object) -> object:
+    return {"source": value} if isinstance(value, str) else value
+
+
+class Prevalence(Record):
+    """How a rate is made from sources."""
+
+    sources: list[Annotated[UsedSource, BeforeValidator(_used)]]
+    """Sources on the shelf; several under `single` must cover different ages. None under capture-recapture."""
+    combine: Literal[
+        "single", "mixture", "random-effects", "hierarchical-by-age", "envelope", "multiplier", "capture-recapture"
+    ] = "single"
+    """single: one source an age; mixture: two or more, weighted equally; random-effects: three or more, pooled;
+    hierarchical-by-age: two or more of any bands, pooled to a curve; envelope: each alone; multiplier: people known over
+    the share of all that they are; capture-recapture: people on overlapping lists and on none."""
+    multiplier: Multiplier | None = None
+    """Under multiplier: the count and whom it was made among; the one source is the share known."""
+    lists: Lists | None = None
+    """Under capture-recapture: the lists and whom they were made among."""
+    pool: Pooling | None = None
+    """Under random-effects and hierarchical-by-age: why sources that describe cases differently are of one class."""
+    errors: ErrorTerms = ErrorTerms()
+    """Errors beyond sampling."""
+    ages: Literal["step", "graduate"] = "step"
+    """Rates constant within a band, or smoothed by age keeping every band's total."""
+    judged: Judged | None = None
+    """Range for a source that prints no uncertainty."""
+    severity: Id | None = None
+    """A proportion-of-cases source that splits cases into strata."""
+
+    @model_validator(mode="after")
+    def _rests_on_something(self) -> Prevalence:
+        if not self.sources and self.combine != "capture-recapture":
+            raise ValueError("sources: name one source or more")
+        return self
+
+
+class LocalAdjustment(Record):
+    """A step that carries the rate to a place by who lives there: a synthetic estimate."""
+
+    method: Literal["relative-risk", "odds-ratio"]
+    """How the levels of the factor differ: in odds, which never leave 0 to 1, or in risk."""
+    factor: Literal["deprivation", "ethnicity"]
+    """What people are divided by."""
+    source: Id
+    """A prevalence source with a column of that name: the rates of its levels are the ratios."""
+    benchmark: str | None = None
+    """Whose total is held: england, or the code of the area in which the rate was found. Null: refused (R412)."""
+    composition: Id | None = None
+    """People of each area by the levels, under data/composition. Null: the only one by this factor."""
+    adjusted_for: list[Literal["age", "sex", "deprivation", "ethnicity"]] = []
+    """What the source's rates by level were adjusted for. Age must be among them unless they are by age."""
+    between: Literal["straight"] | None = None
+    """For a source that prints only some levels: logarithms of the ratios straight in rank between them."""
+    judged: Judged | None = None
+    """Range of the rate of each level, where the source prints no uncertainty."""
+    because: str | None = None
+    """Why these ratios hold for this need and place."""

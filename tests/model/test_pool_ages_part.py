@@ -1,0 +1,149 @@
+"""Pooling by age from a model file: what runs, what is stored ahead, what is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from hna.errors import HnaError
+from hna.evidence.shelf import Shelf
+from hna.fit import fit_models
+from hna.model.defaults import read_defaults
+from hna.model.fit_store import FOLDER, keep
+from hna.model.pool_ages_part import curves_asked
+from hna.model.rates import make_rates
+from hna.model.rates_parts import make_part
+from hna.model.spec import Model
+
+SOURCE = """id: {name}
+kind: prevalence
+condition: dementia
+case_definition: clinical dementia
+measure: point
+unit: percent
+decimals: 1
+uncertainty: {{given: counts}}
+severity: null
+study: {{design: survey, frame: both, fieldwork: [2009, 2010], geography: England, sample_size: 9000, response_rate: 0.5,
+        exclusions: null}}
+appraisal: {{tool: hoy-2012, overall: low, notes: null}}
+citation: {{authors: A, year: 2012, title: Made for a test, container: J, locator: null, doi: null, url: null, licence: none}}
+read_from: primary table
+"""
+STUDIES = {
+    "a": ["65,74,20,1000", "75,84,70,800", "85,,90,400"],
+    "b": ["65,69,10,700", "70,79,40,900", "80,,120,700"],
+    "c": ["65,79,60,1500", "80,89,80,500", "90,,60,180"],
+}
+
+
+@pytest.fixture
+def shelf(tmp_path):
+    for name, rows in STUDIES.items():
+        folder = tmp_path / "prevalence_sources" / name
+        folder.mkdir(parents=True)
+        (folder / "source.yaml").write_text(SOURCE.format(name=name))
+        (folder / "table.csv").write_text("\n".join(["age_from,age_to,cases,sample", *rows]) + "\n")
+    return Shelf(tmp_path)
+
+
+def model(sources=("a", "b", "c"), ages="65+", **prevalence):
+    return Model.model_validate({
+        "need": "dementia", "title": "Dementia", "chapter": "older-people", "ages": ages,
+        "prevalence": {"sources": list(sources), "combine": "hierarchical-by-age", **prevalence},
+    })  # fmt: skip
+
+
+def asked(one, shelf, draws=300, seed=1):
+    defaults = read_defaults(shelf)
+    parts = [make_part(one, shelf, used, draws, seed, defaults) for used in one.prevalence.sources]
+    return curves_asked(one, shelf, parts, draws, seed, defaults)[0]
+
+
+def test_studies_of_other_bands_become_one_rate_by_age(shelf):
+    rates = make_rates(model(), shelf, 1000, 1)
+    assert rates.ages.labels == ["65-69", "70-74", "75-79", "80-84", "85-89", "90+"]
+    mean = rates.mean()[0, 0]
+    assert (np.diff(mean) > 0).all()
+    assert mean[1] == pytest.approx(0.03, rel=0.5)
+    assert rates.draws.values.reshape(len(mean), -1).mean(axis=-1) == pytest.approx(mean, rel=1e-6)
+    assert not rates.has_transport
+    assert {source.id for source in rates.citations} >= {"a", "b", "c"}
+    assert any("Pareto k̂" in note for note in rates.notes)
+    wide = np.log(np.quantile(rates.draws.values.reshape(len(mean), -1), [0.025, 0.975], axis=-1))
+    assert (np.diff(wide, axis=0) > 0.3).all()
+
+
+def test_a_run_never_imports_a_sampler(shelf):
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom hna.evidence.shelf import Shelf\nfrom hna.model.rates import make_rates\n"
+        "sys.path.insert(0, 'tests/model')\nfrom test_pool_ages_part import model\n"
+        f"make_rates(model(), Shelf(Path({str(shelf.workspace)!r})), 200, 1)\n"
+        "assert not {'pymc', 'arviz', 'statsmodels', 'nutpie'} & set(sys.modules), sorted(sys.modules)\n"
+    )
+    # pytest is imported by the test module itself, and brings none of them.
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_sampler_is_asked_for_ahead(shelf):
+    one = model(pool={"sampler": "nuts"})
+    with pytest.raises(HnaError, match="hna fit dementia") as told:
+        make_rates(one, shelf, 300, 1)
+    assert told.value.codes == ("R393",)
+    wanted = asked(one, shelf)
+    curve = wanted.laplace(1, 300)
+    arrays = {"curve": curve.curve, "setting": curve.setting, "tau": curve.tau}
+    folder = shelf.workspace / FOLDER
+    keep(folder, f"dementia-persons.{wanted.key}", arrays, {"passed": False, "words": "r̂ 1.3"})
+    with pytest.raises(HnaError, match="failed its diagnostics") as told:
+        make_rates(one, shelf, 300, 1)
+    assert told.value.codes == ("R391",)
+    keep(folder, f"dementia-persons.{wanted.key}", arrays, {"passed": True, "words": "r̂ 1.001"})
+    stored = make_rates(one, shelf, 300, 1)
+    assert np.allclose(stored.mean(), make_rates(model(), shelf, 300, 1).mean())
+    with pytest.raises(HnaError, match="other inputs, seed or draws"):
+        make_rates(one, shelf, 300, 2)
+    table = shelf.workspace / "prevalence_sources" / "a" / "table.csv"
+    table.write_text(table.read_text().replace("20,1000", "21,1000"))
+    with pytest.raises(HnaError, match="other inputs"):
+        make_rates(one, Shelf(shelf.workspace), 300, 1)
+
+
+def test_fit_leaves_to_the_run_what_the_run_can_do(shelf):
+    found = list(fit_models([model()], shelf, 300, 1))
+    assert [one.passed for one in found] == [True]
+    assert "left to the run" in found[0].words
+    assert not (shelf.workspace / FOLDER).exists()
+
+
+@pytest.mark.calibration
+def test_fit_stores_what_a_run_uses(shelf):
+    pytest.importorskip("nutpie")
+    one = model(pool={"sampler": "nuts"})
+    (first,) = fit_models([one], shelf, 300, 1)
+    assert first.passed
+    assert "r̂" in first.words
+    (second,) = fit_models([one], shelf, 300, 1)
+    assert "stored already" in second.words
+    sampled, quick = make_rates(one, shelf, 300, 1), make_rates(model(), shelf, 300, 1)
+    assert sampled.mean() == pytest.approx(quick.mean(), rel=0.08)
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"sources": ("a",)}, "R302"),
+        ({"sources": ({"source": "a", "study": "x"}, {"source": "b", "study": "x"})}, "R303"),
+        ({"errors": {"transport": 0.2, "because": "x"}}, "R311"),
+        ({"sources": ({"source": "a", "ages": "65-74"}, {"source": "c", "ages": "80+"})}, "R301"),
+        ({"ages": "60+"}, "R201"),
+    ],
+)
+def test_what_cannot_be_pooled(shelf, changed, code):
+    with pytest.raises(HnaError) as told:
+        make_rates(model(**changed), shelf, 100, 1)
+    assert code in told.value.codes
