@@ -73,7 +73,10 @@ class Checker:
 
     def numbers(self, cells: pd.Series, field: str) -> NDArray[np.float64]:
         """Counts of people, as printed; text, blanks and negative numbers are faults."""
-        text = cells.map(lambda cell: "" if cell is None else str(cell).strip())
+        if isinstance(cells.dtype, pd.StringDtype):
+            text = cells.fillna("").str.strip()
+        else:
+            text = cells.map(lambda cell: "" if cell is None else str(cell).strip())
         bad = ~text.str.fullmatch(r"-?\d+(\.\d+)?").to_numpy(dtype=bool)
         values = pd.to_numeric(text.mask(bad), errors="coerce").to_numpy(dtype=np.float64)
         where = [f"row {n}: {cell!r}" for n, cell in text[bad].items()]
@@ -256,15 +259,16 @@ def people_table(
     axis : bands of the last dimension.
     values : shape (place, age).
     """
+    keys = ["area_code", "area_name", "year", "sex"]
+    ordered = places[keys].reset_index(drop=True).sort_values(keys, kind="stable", na_position="last")
     bands = len(axis.bands)
-    table = places[["area_code", "area_name", "year", "sex"]]
-    table = table.loc[table.index.repeat(bands)].reset_index(drop=True)
-    lows = np.array([band.low for band in axis.bands])
-    highs = pd.array([band.high for band in axis.bands], dtype="Int64")
-    table["age_from"] = np.tile(lows, len(places))
-    table["age_to"] = pd.Series(np.tile(np.arange(bands), len(places))).map(dict(enumerate(highs))).astype("Int64")
-    table[column] = values.reshape(-1)
-    return in_order(table)
+    table = ordered.take(np.repeat(np.arange(len(ordered)), bands)).reset_index(drop=True)
+    table["age_from"] = np.tile([band.low for band in axis.bands], len(places))
+    table["age_to"] = pd.array([band.high for band in axis.bands], dtype="Int64").take(
+        np.tile(np.arange(bands), len(places))
+    )
+    table[column] = values[ordered.index].reshape(-1)
+    return table
 
 
 def in_order(table: pd.DataFrame) -> pd.DataFrame:

@@ -210,20 +210,17 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
 
 
 def _write_table(folder: Path, table: pd.DataFrame) -> str:
-    content = csv_bytes(table)
-    if len(content) <= CSV_LIMIT:
+    content = csv_bytes(table) if table.size <= CSV_LIMIT else None  # a cell is a byte at least
+    if content is not None and len(content) <= CSV_LIMIT:
         (folder / "table.csv").write_bytes(content)
         return "table.csv"
     columns = {
-        name: pa.array(_plain(table[name]), pa.int64() if name in _WHOLE else _kind(table[name])) for name in table
+        name: pa.Array.from_pandas(table[name], type=pa.int64() if name in _WHOLE else _kind(table[name]))
+        for name in table
     }
     with (folder / "table.parquet").open("wb") as stream:
         pq.write_table(pa.table(columns), stream, compression="zstd", version="2.6", store_schema=False)
     return "table.parquet"
-
-
-def _plain(values: pd.Series) -> list[Any]:
-    return [None if pd.isna(value) else value for value in values.tolist()]
 
 
 def _is_bool(values: pd.Series) -> bool:

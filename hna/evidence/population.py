@@ -224,14 +224,24 @@ def _read_population(
 
 def _dense(record: PopulationSource, table: pd.DataFrame, path: Path) -> Population:
     read = Reader(table, str(path))
-    codes, names = read.text("area_code"), read.text("area_name")
+    (places, codes), (named, names) = read.labels("area_code"), read.labels("area_name")
     years = read.numbers("year", whole=True)
-    sexes, bands = read.sexes(), read.bands()
+    sexes, (aged, bands) = read.sexes(), read.band_labels()
     people = read.numbers("persons", whole=True)
     read.fault("people are negative", "Counts start at 0", "persons", people < 0)
-    read.unique(["area_code", "year", "sex", "age_from", "age_to"], "cells")
+    if read.faults:
+        read.unique(["area_code", "year", "sex", "age_from", "age_to"], "cells")
     read.done()
-    names_of = pd.DataFrame({"code": codes, "name": names}).drop_duplicates()
+    all_years = np.sort(pd.unique(years.astype(int)))
+    when = np.searchsorted(all_years, years)
+    found = [sex for sex in ("female", "male", "persons") if (sexes == sex).any()]
+    who = pd.Categorical(sexes, categories=found).codes
+    cell = ((places * len(all_years) + when) * len(found) + who) * len(bands) + aged
+    if len(pd.unique(cell)) < len(cell):
+        read.unique(["area_code", "year", "sex", "age_from", "age_to"], "cells")
+        read.done()
+    pairs = pd.unique(places * len(names) + named)
+    names_of = pd.DataFrame({"code": codes[pairs // len(names)], "name": names[pairs % len(names)]})
     twice = names_of[names_of.duplicated("code", keep=False)]
     if not twice.empty:
         rows = [f"{code}: {name}" for code, name in twice.itertuples(index=False)]
@@ -246,28 +256,22 @@ def _dense(record: PopulationSource, table: pd.DataFrame, path: Path) -> Populat
                 code="W501",
             )
         )
-    axis = _one_axis(read, codes, years, sexes, bands)
+    axis = _one_axis(read, codes[places], years, sexes, bands, aged)
     areas = [Area(str(code), str(name)) for code, name in sorted(names_of.itertuples(index=False))]
-    all_years = sorted({int(year) for year in years})
-    found = [sex for sex in ("female", "male", "persons") if (sexes == sex).any()]
     if "persons" in found and len(found) > 1 and found != ["female", "male", "persons"]:
         remedy = "Give persons, or female and male"
         raise SourceError(Fault(f"the sexes are {', '.join(found)}", remedy, file=str(path), field="sex"))
-    shape = (len(areas), len(all_years), len(found), len(axis.bands))
-    cube = np.full(shape, np.nan)
+    cube = np.full((len(areas), len(all_years), len(found), len(axis.bands)), np.nan)
     area_at = {area.code: n for n, area in enumerate(areas)}
     low_at = {band.low: n for n, band in enumerate(axis.bands)}
-    cube[
-        pd.Series(codes).map(area_at).to_numpy(dtype=int),
-        pd.Series(years).map({year: n for n, year in enumerate(all_years)}).to_numpy(dtype=int),
-        pd.Series(sexes).map({sex: n for n, sex in enumerate(found)}).to_numpy(dtype=int),
-        np.array([low_at[band.low] for band in bands], dtype=int),
-    ] = people
-    _complete(cube, areas, all_years, found, axis, path)
+    area_of, band_of = np.array([area_at[str(code)] for code in codes]), np.array([low_at[band.low] for band in bands])
+    cube[area_of[places], when, who, band_of[aged]] = people
+    held = [int(year) for year in all_years]
+    _complete(cube, areas, held, found, axis, path)
     if len(found) == 3:
-        _persons_add_up(cube, areas, all_years, axis, path)
+        _persons_add_up(cube, areas, held, axis, path)
         cube, found = cube[:, :, :2], found[:2]
-    return Population((record,), tuple(areas), tuple(all_years), tuple(found), axis, cube)
+    return Population((record,), tuple(areas), tuple(held), tuple(found), axis, cube)
 
 
 def _one_axis(
@@ -276,6 +280,7 @@ def _one_axis(
     years: NDArray[np.float64],
     sexes: NDArray[np.object_],
     bands: list[AgeBand],
+    aged: NDArray[np.intp],
 ) -> AgeAxis:
     unique = sorted(set(bands), key=lambda band: (band.low, band.end))
     wrong = tiling_fault(unique)
@@ -287,7 +292,7 @@ def _one_axis(
         within = [
             f"{code}, {int(year)}, {sex}: {found}"
             for (code, year, sex), rows in groups.items()
-            if (found := tiling_fault([bands[n] for n in rows]))
+            if (found := tiling_fault([bands[aged[n]] for n in rows]))
         ]
         remedy = "Bands follow each other, and are the same for every area, year and sex"
         read.faults.append(Fault(f"age bands {wrong}", remedy, file=read.file, field="age_from", rows=within))

@@ -126,9 +126,17 @@ class Reader:
 
     def text(self, column: str) -> np.ndarray:
         """A column of labels that are not blank."""
-        values = self.table[column].astype(object).to_numpy()
-        self.fault("is blank", "Fill it in", column, np.array([str(v).strip() == "" for v in values]))
-        return np.array([str(v) for v in values], dtype=object)
+        codes, labels = self.labels(column)
+        found: np.ndarray = labels[codes]
+        return found
+
+    def labels(self, column: str) -> tuple[np.ndarray, np.ndarray]:
+        """A column of labels that are not blank: the position of each row's label, and the labels."""
+        codes, values = pd.factorize(self.table[column], use_na_sentinel=False)
+        labels = np.array([str(value) for value in values], dtype=object)
+        blank = np.array([label.strip() == "" for label in labels], dtype=bool)
+        self.fault("is blank", "Fill it in", column, blank[codes])
+        return codes, labels
 
     def numbers(self, column: str, *, blank: bool = False, whole: bool = False) -> np.ndarray:
         """A column of finite numbers; a blank becomes NaN where blanks are allowed."""
@@ -154,15 +162,33 @@ class Reader:
         """The sex column, persons where there is none."""
         if "sex" not in self.table:
             return np.full(len(self.table), "persons", dtype=object)
-        values = self.text("sex")
-        bad = np.array([value not in SEXES for value in values])
-        self.fault("is not a sex that can be read", f"Write {', '.join(SEXES)}", "sex", bad)
-        return values
+        codes, labels = self.labels("sex")
+        bad = np.array([label not in SEXES for label in labels], dtype=bool)
+        self.fault("is not a sex that can be read", f"Write {', '.join(SEXES)}", "sex", bad[codes])
+        found: np.ndarray = labels[codes]
+        return found
 
     def bands(self) -> list[AgeBand]:
         """The age bands, all ages where there are no columns for them."""
+        codes, bands = self.band_labels()
+        return [bands[code] for code in codes]
+
+    def band_labels(self) -> tuple[np.ndarray, list[AgeBand]]:
+        """The position of each row's age band, and the bands."""
         if "age_from" not in self.table:
-            return [AgeBand(0, None)] * len(self.table)
+            return np.zeros(len(self.table), dtype=int), [AgeBand(0, None)]
+        limits = [name for name in ("age_from", "age_to") if name in self.table]
+        parts = [pd.factorize(self.table[name], use_na_sentinel=False)[0] for name in limits]
+        key = parts[0] * (int(parts[-1].max(initial=0)) + 1) + parts[-1]
+        codes = pd.factorize(key)[0]
+        one_each = Reader(self.table[~pd.Series(key).duplicated().to_numpy()], self.file)
+        bands = one_each.bands_of_rows()
+        if one_each.faults:  # told with every row that is wrong
+            return np.arange(len(self.table)), self.bands_of_rows()
+        return codes, bands
+
+    def bands_of_rows(self) -> list[AgeBand]:
+        """The age band of each row, read one by one."""
         lows, highs = self._ages("age_from"), self._ages("age_to") if "age_to" in self.table else None
         if "age_to" not in self.table:
             self.faults.append(
