@@ -146,6 +146,11 @@ def run(
     ] = None,
     ledger: Ledger = None,
     keep_draws: Annotated[bool, typer.Option("--keep-draws", help="Also write draws.nc.")] = False,
+    word: Annotated[bool, typer.Option("--word", help="Also write report.docx (extra: documents).")] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also write report.pdf, PDF/UA-1 (extra: documents).")] = False,
+    ods: Annotated[
+        bool, typer.Option("--ods", help="Also write report.ods, the workbook in the open format (needs LibreOffice).")
+    ] = False,
 ) -> None:
     """Estimate need, set it beside the numbers known to services, and write the report.
 
@@ -162,7 +167,7 @@ def run(
     subgroups = tuple(part.strip() for part in by.split(",") if part.strip() and part.strip() != "none")
     request = Request(
         tuple(needs or ()), tuple(area or ()), population, _years(year, years), subgroups, draws, seed, level, workspace,
-        disclosure, keep_draws, ledger,
+        disclosure, keep_draws, ledger, tuple(name for name, asked in (("word", word), ("pdf", pdf), ("ods", ods)) if asked),
     )  # fmt: skip
     with _progress() as progress:
         report, files = run(request, out, progress, connect(scheduler) if scheduler else None)

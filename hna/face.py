@@ -147,6 +147,7 @@ def run(
     disclosure: str = "none",
     keep_draws: bool = False,
     ledger: str | Path | None = None,
+    formats: Sequence[str] = (),
     client: Any = None,
 ) -> Report:
     """Needs assessed for areas, and the report written: what ``hna run`` does.
@@ -164,6 +165,7 @@ def run(
     disclosure : preset, or ``"none"``.
     keep_draws : whether to write draws.nc.
     ledger : folder that lists what was released before, so that a later release cannot undo an earlier one.
+    formats : documents to write as well: any of word, pdf, ods.
     client : of a Dask cluster that answers the needs; None for this process. The outputs are the same bytes.
 
     Raises
@@ -175,6 +177,6 @@ def run(
         tuple([needs] if isinstance(needs, str) else needs), tuple([areas] if isinstance(areas, str) else areas),
         population, None if years is None else tuple([years] if isinstance(years, int) else years), tuple(by), draws, seed,
         level, None if workspace is None else Path(workspace), disclosure, keep_draws,
-        None if ledger is None else Path(ledger),
+        None if ledger is None else Path(ledger), tuple(formats),
     )  # fmt: skip
     return run_request(request, Path(out), client=client)[0]

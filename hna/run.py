@@ -25,7 +25,7 @@ from hna.model.spec import Model, read_model
 from hna.publish.disclosure import protect
 from hna.publish.disclosure_ledger import PublicationLedger
 from hna.publish.disclosure_presets import NONE, read_presets
-from hna.publish.outputs import check_folder, write_outputs
+from hna.publish.outputs import check_folder, check_formats, write_outputs
 from hna.publish.report import Report
 
 DEFAULT_AREAS = ("Halton", "Sefton")
@@ -50,6 +50,7 @@ class Request:
     disclosure : preset, or none.
     keep_draws : whether to write draws.nc.
     ledger : folder that lists what was released before.
+    formats : documents to write as well: any of word, pdf, ods.
     """
 
     needs: tuple[str, ...] = ()
@@ -64,6 +65,7 @@ class Request:
     disclosure: str = "none"
     keep_draws: bool = False
     ledger: Path | None = None
+    formats: tuple[str, ...] = ()
 
     def arguments(self) -> dict[str, object]:
         """As written to run.json."""
@@ -274,6 +276,7 @@ def run(request: Request, out: Path, progress: Progress | None = None, client: A
         What is wrong; nothing is written then.
     """
     check_folder(out)
+    check_formats(request.formats)
     ledger = PublicationLedger(request.ledger) if request.ledger and request.disclosure != NONE else None
     report = assess(request, progress, ledger, client)
     if progress:

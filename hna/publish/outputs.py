@@ -7,7 +7,7 @@ import platform
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
@@ -19,13 +19,21 @@ import xarray as xr
 
 from hna.errors import Fault, HnaError
 from hna.publish.compose import make_content
+from hna.publish.content import Content
 from hna.publish.csvw import DICTIONARY, METADATA, dictionary, metadata
+from hna.publish.drawing import typesetter
+from hna.publish.ods import converter, write_ods
 from hna.publish.page import render_content
+from hna.publish.pdf import write_pdf
 from hna.publish.report import Report
 from hna.publish.tables import open_tables, write_table
+from hna.publish.word import docx_library, write_word
 from hna.publish.workbook import write_content
 
 LIBRARIES = ("numpy", "pandas", "scipy", "xarray")
+FORMATS = {"word": "report.docx", "pdf": "report.pdf", "ods": "report.ods"}
+"""Documents that are written if they are asked for, by name."""
+_NEEDED: Mapping[str, Callable[[], object]] = {"word": docx_library, "pdf": typesetter, "ods": converter}
 _STAGE = ".hna-writing-"
 
 
@@ -76,6 +84,9 @@ def write_outputs(report: Report, out: Path) -> list[Path]:
     }
     if report.arguments.get("keep_draws"):
         writers["draws.nc"] = lambda path: write_draws(report, path)
+    asked = report.arguments.get("formats")
+    for name in asked if isinstance(asked, list | tuple) else ():
+        writers[FORMATS[name]] = partial(_document, name, content)
     stage: Path | None = None
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -87,8 +98,9 @@ def write_outputs(report: Report, out: Path) -> list[Path]:
         with _undisturbed():
             for name in writers:
                 (stage / name).replace(out / name)
-            if "draws.nc" not in writers:
-                (out / "draws.nc").unlink(missing_ok=True)
+            for name in ("draws.nc", *FORMATS.values()):
+                if name not in writers:
+                    (out / name).unlink(missing_ok=True)
     except OSError as error:
         what = f"cannot be written: {error.strerror or error}"
         raise OutputError(Fault(what, "Nothing was replaced; give another folder with --out", file=str(out))) from None
@@ -96,6 +108,37 @@ def write_outputs(report: Report, out: Path) -> list[Path]:
         if stage is not None:
             shutil.rmtree(stage, ignore_errors=True)
     return [out / name for name in writers]
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Refuse formats that cannot be written here, before anything is computed.
+
+    Raises
+    ------
+    HnaError
+        If a format is unknown, or what it needs is not installed; says what to install.
+    """
+    faults = [
+        Fault("format is unknown", f"Use {', '.join(FORMATS)}", rows=[name]) for name in formats if name not in FORMATS
+    ]
+    for name in FORMATS:
+        try:
+            if name in formats:
+                _NEEDED[name]()
+        except HnaError as error:
+            faults.extend(error.faults)
+    if faults:
+        raise OutputError(faults)
+
+
+def _document(name: str, content: Content, path: Path) -> None:
+    """One document, from the content that the page is made from."""
+    if name == "word":
+        write_word(content, path)
+    elif name == "pdf":
+        write_pdf(content, path)
+    else:
+        write_ods(path.with_name("report.xlsx"), path)
 
 
 @contextmanager
