@@ -244,7 +244,7 @@ def assess(
             "--framework",
             "-f",
             metavar="ID",
-            help="Chapters: halton-children-2014, adults, older-people, life-course, or your own.",
+            help="Chapters: halton-children-2014, adults, older-people, life-course, sefton-core-data-sets, or your own.",
         ),
     ] = "halton-children-2014",
     need: Annotated[list[str] | None, typer.Option(metavar="NEED", help="Only this need; repeat for several.")] = None,

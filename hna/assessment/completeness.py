@@ -18,6 +18,9 @@ from hna.evidence.source import PrevalenceSource
 from hna.measure.areas import Area
 from hna.model.spec import Model
 
+SERVICES = "Current services"
+"""Item of a chapter whose needs have no list of services."""
+
 
 @dataclass(frozen=True)
 class Held:
@@ -214,6 +217,16 @@ def met_of(
                 why = "This assessment was asked for other needs only; models of this chapter are on the shelf."
                 record = MissingRecord(required.item, spec.id, why, "The chapter describes no need.")
         yield Met(required.item, there[required.given_by] or bool(where), where, record)
+    described = [need for need in placed.needs(spec.id) if need in answered]
+    unserved = sorted(set(described).difference(one.need for one in programme.services))
+    if unserved:
+        whose = "these needs" if len(unserved) == len(described) else f"{len(unserved)} of these {len(described)} needs"
+        absent_services = MissingRecord(
+            SERVICES, spec.id, f"No list of the services that there are now has been given for {whose}.",
+            "What is provided, by whom and for how many people, cannot be set beside the need.", "", None,
+            "Local authority; the integrated care board",
+        )  # fmt: skip
+        yield Met(SERVICES, False, "", absent_services)
     for lack in programme.missing:
         if lack.chapter == spec.id and lack.item not in {one.item for one in spec.requires}:
             held = MissingRecord(lack.item, spec.id, lack.why, lack.effect, lack.need or "", lack.since, lack.owner)

@@ -68,6 +68,23 @@ class Considered(Record):
     """What was done, and where it is written down."""
 
 
+class Service(Record):
+    """A service that there is now for a need."""
+
+    need: Id
+    """Name of the model."""
+    service: Annotated[str, Field(min_length=2)]
+    """What it is."""
+    provider: str | None = None
+    """Body that provides it."""
+    reaches: str | None = None
+    """For whom, and how many."""
+    source: str | None = None
+    """Where it is written down."""
+    checked_on: Date
+    """When it was last found to be so."""
+
+
 class Supplied(Record):
     """Something that stands in another document."""
 
@@ -127,6 +144,8 @@ class Programme(Record):
     """Missing core data."""
     considered: list[Considered] = []
     """What was looked into."""
+    services: list[Service] = []
+    """Services that there are now."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Programme:
@@ -201,6 +220,7 @@ def read_programme(path: Path, chapters: Sequence[str], needs: Sequence[str], on
     named += [("missing", one.chapter, chapters) for one in found.missing if one.chapter]
     named += [("missing", one.need, needs) for one in found.missing if one.need]
     named += [("considered", one.need, needs) for one in found.considered]
+    named += [("services", one.need, needs) for one in found.services]
     for field, name, known in named:
         if name not in known:
             what = f"{name!r} is not in the framework"
@@ -209,10 +229,13 @@ def read_programme(path: Path, chapters: Sequence[str], needs: Sequence[str], on
         Fault(f"content {one.content!r} is unknown", f"It is one of {', '.join(CONTENTS)}", file=str(path), field="considered")
         for one in found.considered if one.content not in CONTENTS
     ]  # fmt: skip
-    dates = [found.when, *(one.when for one in (*found.chapters, *found.needs))]
+    dates = [
+        ("when", "was assessed", day) for day in (found.when, *(one.when for one in (*found.chapters, *found.needs)))
+    ]
+    dates += [("services", f"{one.service} was checked", one.checked_on) for one in found.services]
     faults += [
-        Fault(f"was assessed on {day}, which lies ahead", "Mend the date", file=str(path), field="when")
-        for day in dates
+        Fault(f"{what} on {day}, which lies ahead", "Mend the date", file=str(path), field=field)
+        for field, what, day in dates
         if day and dt.date.fromisoformat(day) > on
     ]
     if faults:

@@ -43,7 +43,13 @@ def need_page(held: Assessment, need: Need, refs: Mapping[str, int]) -> SitePage
     outcomes = tables.outcomes(held, [need.id], f"{need.id}-outcomes")
     if outcomes.rows:
         parts.append(SitePart("beside", "Beside other places", (outcomes,)))
+    provided = tables.services(held, [need.id], f"{need.id}-services")
+    if provided is not None:
+        parts.append(SitePart("services", "Current services", (provided,)))
     parts += [SitePart(part.id, part.heading, part.blocks) for part in need.parts]
+    if not held.answers[need.id].model.best_practice:
+        said = ("Nothing from NICE or another national body is listed in the model file (W902).",)
+        parts.append(SitePart("practice", "National best practice", (Notice("missing", "No national guidance", said),)))
     parts.append(SitePart("where", "Chapter", (Steps(tuple(_chapters(held, need.id))),)))
     return SitePage(need_file(need.id), need.title, need.title, need.sentence, tuple(parts))
 

@@ -153,6 +153,9 @@ def chapter_page(held: Assessment, chapter: ChapterState, needs: Mapping[str, Ne
         said = _voiced(held, chapter, refs)
         blocks: tuple[SiteBlock, ...] = (summary, tables.outcomes(held, chapter.needs, f"{spec.id}-outcomes"), *said)
         parts.append(SitePart("needs-here", "Needs", blocks))
+        provided = tables.services(held, chapter.needs, f"{spec.id}-services")
+        if provided is not None:
+            parts.append(SitePart("services", "Current services", (provided,)))
         guidance = tuple(_guidance(held, chapter))
         blank = Paragraph("No national guidance is listed for these needs (W902).", (), "note")
         parts.append(SitePart("practice", "National best practice", (Items(guidance) if guidance else blank,)))

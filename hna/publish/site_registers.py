@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from hna.assessment.completeness import Held
 from hna.assessment.record import Assessment
 from hna.publish import site_tables as tables
 from hna.publish import wording
@@ -52,24 +53,31 @@ def reviews_page(held: Assessment) -> SitePage:
 
 
 def contents_table(held: Assessment) -> Table:
-    """What each need's assessment holds of what a kind of assessment asks for."""
-    names = [name for name in held.kinds.contents if any(name in kind.contents for kind in held.kinds.kinds)]
+    """How deep each need's assessment is, and what each kind of assessment would ask for further."""
     columns = (
         Column("Need"),
         Column("Claimed"),
         Column("Reached"),
-        *(Column(held.kinds.contents[name]) for name in names),
+        *(Column(f"{kind.title} lacks") for kind in held.kinds.kinds),
     )
     rows = tuple(
         (
             tables.need_cell(held, need), say_text(held.kinds.kind(one.claimed).title),
             say_text(held.kinds.kind(one.reached).title if one.reached else "none"),
-            *(say_text("yes" if one.has[name] else "looked into" if name in one.considered else "no") for name in names),
+            *(say_text(wording.sentence("; ".join(_wanting(held, one, kind.contents)) or "nothing")) for kind in held.kinds.kinds),
         )
         for need, one in held.held.items()
     )  # fmt: skip
     note = wording.sentence(held.kinds.because)
-    return Rows("contents", "What each need's assessment holds", columns, rows, 1, note)
+    return Rows("contents", "What each need's assessment holds and lacks", columns, rows, 1, note)
+
+
+def _wanting(held: Assessment, one: Held, contents: Sequence[str]) -> Iterator[str]:
+    """What is neither there nor was looked into, in words."""
+    for name in contents:
+        if not one.has[name] and name not in one.considered:
+            words = held.kinds.contents[name]
+            yield f"{words[0].lower()}{words[1:]}"
 
 
 def trail_table(held: Assessment) -> Table:

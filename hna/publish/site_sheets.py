@@ -52,6 +52,9 @@ def _tables(held: Assessment) -> list[tuple[str, Table, str]]:
         ("Missing core data", tables.register(held, held.missing), "what is not to hand"),
         ("Reviews", tables.calendar(held), "what, who, when and review"),
     ]
+    provided = tables.services(held, every, "services")
+    if provided is not None:
+        found.append(("Services", provided, "services that there are now, and those that keep a count"))
     said = tables.voices(held, [*every, *held.placed.topics], "corporate")
     if said is not None:
         found.append(("Corporate evidence", said, "what people say"))

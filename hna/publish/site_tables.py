@@ -307,6 +307,25 @@ def counts(held: Assessment, chapter: str, refs: Sequence[int]) -> Table | None:
     return Table(f"{chapter}-counts", "Known to services", columns, rows, 1, note, tuple(refs))
 
 
+def services(held: Assessment, needs: Sequence[str], key: str) -> Rows | None:
+    """Services that there are now, as an analyst lists them, and those that keep a count of people; None where there are none."""
+    columns = tuple(map(Column, ("Need", "Service", "Provider", "Whom it reaches", "As of", "From")))
+    rows = [
+        (need_cell(held, one.need), say_text(one.service), say_text(one.provider), say_text(one.reaches),
+         say_text(wording.day(one.checked_on)), say_text(one.source))
+        for one in held.programme.services if one.need in needs
+    ]  # fmt: skip
+    for need in needs:
+        for counts in held.answers[need].known:
+            source = counts.source
+            rows.append((
+                need_cell(held, need), say_text(source.service), say_text(""), say_text(f"keeps a count of: {source.case_definition}"),
+                say_text(wording.day(source.reference_date)), say_text(source.title or source.citation.short),
+            ))  # fmt: skip
+    note = "What a service is like, and whether it works, is not judged here. [x] means that it is not recorded."
+    return Rows(key, "Services", columns, tuple(rows), 1, note, ()) if rows else None
+
+
 def voices(held: Assessment, names: Sequence[str], key: str, refs: Sequence[int] = ()) -> Rows | None:
     """What was said, by whom, how, when, and how far it can be relied on."""
     chosen = [voice for voice in held.voices if voice.need in names]

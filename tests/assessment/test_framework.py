@@ -64,6 +64,18 @@ def test_halton_has_its_ten_chapters_and_six_classes(shipped_shelf: Shelf) -> No
     assert sum("children-of-dependent-drinkers" in placed.needs(chapter.id) for chapter in halton.chapters) == 1
 
 
+def test_seftons_groups_of_data_sets_are_chapters_and_hold_every_need(shipped_shelf: Shelf) -> None:
+    held = read_framework(shipped_shelf, "sefton-core-data-sets")
+    assert [chapter.title for chapter in held.chapters][1:-1] == [
+        "Population", "Social and place", "Lifestyle", "Determinants of health", "Epidemiology", "Service access and utilisation",
+    ]  # fmt: skip
+    assert "decisions of this project" in (held.notes or "")
+    words = {name: read_model(file).chapter for name, file in shipped_shelf.models().items()}
+    assert set(place(held, words).detail) == set(words)
+    for name in next(chapter for chapter in held.chapters if chapter.id == "service-access-and-utilisation").counts:
+        read_known(shipped_shelf, name)
+
+
 def test_a_requirement_of_a_shipped_framework_is_given_or_says_why_not(shipped_shelf: Shelf) -> None:
     for name in frameworks(shipped_shelf):
         for chapter in read_framework(shipped_shelf, name).chapters:
