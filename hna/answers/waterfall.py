@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hna.answers.need import blocks
 from hna.evidence.population import Population
 from hna.model.rates import TERMS, Rates
 
+Array = NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class WaterfallStep:
-    """What one step did to the estimate of one area and year."""
+    """What one step did to the estimate of one area and year.
+
+    Parameters
+    ----------
+    step, what : its name, and in words.
+    estimate, lower, upper : after this step and all before it.
+    share : of the variance of the number after all steps, the part that would go if this step's error alone were not
+        there; as parts of one whole, so that it does not depend on the order of the steps.
+    """
 
     step: str
     what: str
     estimate: float
     lower: float
     upper: float
+    share: float = 0.0
 
 
 _COMBINED_WORDS = {
@@ -40,7 +53,12 @@ _STEP_WORDS = {
 
 
 def waterfall(rates: Rates, population: Population, level: float) -> tuple[WaterfallStep, ...]:
-    """What each step did to the estimate and its interval, in the first area and year of a population."""
+    """What each step did to the estimate and its interval, in the first area and year of a population.
+
+    The share of an error added on the logit scale is the variance of the whole less its variance without that error; that of
+    sampling is its own variance, and that of any other step what it adds. `hna.answers.sensitivity` divides the variance
+    exactly, at the cost of drawing every input twice.
+    """
     first = replace(population, areas=population.areas[:1], people=population.people[:1]).at(population.years[:1])
     block = next(iter(blocks(rates, first)))
     people = block.people[:, :, None]
@@ -48,10 +66,16 @@ def waterfall(rates: Rates, population: Population, level: float) -> tuple[Water
     point = float(block.headline[0].sum())
     national = float((rates.mean()[0] * block.people).sum())
     steps: list[WaterfallStep] = []
+    spread: list[float] = []
+
+    def need(where: str, terms: Sequence[str]) -> Array:
+        found: Array = (rates.at(where, block.year, terms=terms)[0] * people).sum(axis=(0, 1))
+        return found
 
     def add(name: str, where: str, terms: tuple[str, ...]) -> None:
-        drawn = (rates.at(where, block.year, terms=terms)[0] * people).sum(axis=(0, 1))
+        drawn = need(where, terms)
         lower, upper = np.quantile(drawn, at)
+        spread.append(float(drawn.var()))
         here = point if rates.local is None or where else national
         steps.append(WaterfallStep(name, words[name], here, float(lower), float(upper)))
 
@@ -62,7 +86,16 @@ def waterfall(rates: Rates, population: Population, level: float) -> tuple[Water
         if name == "transport" and rates.local is not None:
             add("local", block.area.code, TERMS[: n - 1])
         add(name, block.area.code if name == "transport" else before, TERMS[:n])
+    # Without one error, by what is left; the last one's was found on the way.
+    alone = {}
+    for name in TERMS[:-1]:
+        kept = tuple(term for term in TERMS if term != name)
+        alone[name] = spread[-1] - float(need(block.area.code, kept).var())
     if block.realised:
-        lower, upper = np.quantile(block.draws[0].sum(axis=(0, 1)), at)
+        drawn = block.draws[0].sum(axis=(0, 1))
+        lower, upper = np.quantile(drawn, at)
+        spread.append(float(drawn.var()))
         steps.append(WaterfallStep("realised", _STEP_WORDS["realised"], point, float(lower), float(upper)))
-    return tuple(steps)
+    parts = [alone.get(step.step, spread[n] - (spread[n - 1] if n else 0.0)) for n, step in enumerate(steps)]
+    whole = sum(max(part, 0.0) for part in parts) or 1.0
+    return tuple(replace(step, share=max(part, 0.0) / whole) for step, part in zip(steps, parts, strict=True))

@@ -45,27 +45,27 @@ def steps(facts: NeedFacts, level: float) -> Iterator[Block]:
         need = facts.value(place.area, place.base_year, "need")
         if need is not None:
             yield Paragraph(f"{wording.name_of(place.area)}: {_lower(wording.sureness(need, level))}")
-    largest = largest_step(held)
-    if largest is not None:
-        step, share = largest
-        yield Paragraph(
-            f"The largest source of uncertainty is {shown(step.what)} (about {say_percent(share)} of the spread)."
-        )
+    made = made_of(held)
+    if made:
+        yield Paragraph(f"What the interval is made of ({name}, {wording.middle(year)}): {made}.")
     rows = []
     before: WaterfallStep | None = None
     for step in held:
         said = say(Value(step.estimate, step.lower, step.upper))
         width = step.upper - step.lower
         more = "start" if before is None else f"{_signed(width - (before.upper - before.lower), width)} wider"
-        rows.append((Cell(wording.sentence(step.what)), Cell(said.interval, None), Cell(more)))
+        share = Cell(say_percent(step.share), step.share)
+        rows.append((Cell(wording.sentence(step.what)), Cell(said.interval, None), Cell(more), share))
         before = step
     columns = (
         Column("After allowing for"),
         Column(f"{100 * level:g}% interval", "people", True),
         Column("Change in width", "people", True),
+        Column("Share of the variance", "per cent", True),
     )
     title = f"{shown(facts.model.title)}: what each step did to the interval ({name}, {wording.middle(year)})"
-    yield Table(f"{facts.model.need}-steps", title, columns, tuple(rows), 1, "Steps are added in this order.")
+    note = "Steps are added in this order. The shares do not depend on it: each is what would go if that error alone were not there."
+    yield Table(f"{facts.model.need}-steps", title, columns, tuple(rows), 1, note)
     moved = [
         (Cell(wording.name_of(place.area)), Cell(f"{plain(10 * found.leverage)}%", found.leverage))
         for place in facts.areas for found in place.comparisons if found.leverage
@@ -86,14 +86,10 @@ def _signed(extra: float, width: float) -> str:
     return plain(max(extra, 0.0), max(1.0, 10.0 ** math.floor(math.log10(max(width, 1.0) / 10))))
 
 
-def largest_step(held: Sequence[WaterfallStep]) -> tuple[WaterfallStep, float] | None:
-    """The step that adds most to the squared width of the interval, and its share of it."""
-    squares = [(step.upper - step.lower) ** 2 for step in held]
-    if not squares or not squares[-1]:
-        return None
-    added = [square - (squares[n - 1] if n else 0.0) for n, square in enumerate(squares)]
-    most = max(range(len(added)), key=lambda n: added[n])
-    return held[most], added[most] / squares[-1]
+def made_of(held: Sequence[WaterfallStep]) -> str:
+    """The sources of an interval's variance in words, largest first, those of one per cent and more."""
+    largest = sorted((step for step in held if step.share >= 0.01), key=lambda step: -step.share)
+    return "; ".join(f"{say_percent(step.share)} {shown(step.what).partition(':')[0]}" for step in largest)
 
 
 def assumptions(facts: NeedFacts, refs: Mapping[str, int]) -> Iterator[Block]:
@@ -117,7 +113,8 @@ def assumptions(facts: NeedFacts, refs: Mapping[str, int]) -> Iterator[Block]:
         items.append(Item("Rates are smoothed by single year of age; every band keeps its total.", "Ages"))
     else:
         items.append(Item("Rates are constant within each published age band.", "Ages"))
-    items += [Item(wording.sentence(note), "How the rate was made") for note in facts.answer.notes]
+    if facts.answer.notes:
+        items.append(Item(" ".join(wording.sentence(note) for note in facts.answer.notes), "How the rate was made"))
     items.append(Item(
         "Today's age-specific rates are kept for every later year. Only the number and the ages of people change.", "Projection"
     ))  # fmt: skip

@@ -41,11 +41,12 @@ def parts_of(facts: NeedFacts, refs: Refs, level: float) -> tuple[Part, ...]:
         ("when", "How it may change", list(_when(facts, refs, level))),
         ("severity", "How severe", list(_severity(facts, level))),
         ("who", "Who", list(_who(facts, level))),
+        ("made", "What the gap is made of", list(_made_of(facts))),
         ("compared", "Whether estimate and count are of the same people", list(_ledgers(facts, refs))),
         ("beside", "How it compares", list(compared(facts, refs))),
         ("sure", "How sure, and what would change it", list(steps(facts, level))),
         ("assumptions", "What was assumed, and why", list(assumptions(facts, refs))),
-        ("evidence", "What the evidence is", [*_definition(facts), _evidence(facts, refs)]),
+        ("evidence", "What the evidence is", [*_definition(facts), _evidence(facts, refs), *_fit(facts, refs)]),
         ("limits", "What these numbers cannot bear", list(_limits(facts))),
         ("missing", "Missing core data", list(_missing(facts))),
         ("practice", "National best practice", list(_practice(facts))),
@@ -242,6 +243,27 @@ def _who(facts: NeedFacts, level: float) -> Iterator[Block]:
     )
 
 
+def _made_of(facts: NeedFacts) -> Iterator[Block]:
+    """Those estimated, divided into known and not known; what is not said of care is said not to be."""
+    pictures = []
+    for place in facts.areas:
+        for found in place.comparisons:
+            known, gap = found.figures["known"], found.figures["gap"]
+            if "W723" in found.flags or known.estimate is None or gap.estimate is None:
+                continue
+            name, then = wording.name_of(place.area), wording.middle(found.year)
+            marks = [_mark("Known", "known", known), _mark("Not known to this service", "gap", gap)]
+            alt = f"Bars. {name}, {then}. " + "; ".join(f"{mark.label}: {mark.said}" for mark in marks) + "."
+            pictures.append(Picture(f"{name}, {then}: those estimated, known or not", alt, bars(marks, alt)))
+    if not pictures:
+        return
+    yield Pictures(tuple(pictures))
+    yield Items((
+        Item(wording.KNOWN_PART, "Known"), Item(wording.HIDDEN_PART, "Not known to this service"),
+        Item(wording.CONTACT_PART, "In contact, and not helped enough"),
+    ))  # fmt: skip
+
+
 def _ledgers(facts: NeedFacts, refs: Refs) -> Iterator[Block]:
     ledgers = facts.answer.ledgers
     if not ledgers:
@@ -317,6 +339,25 @@ def _evidence(facts: NeedFacts, refs: Refs) -> Table:
     return Table(
         f"{facts.model.need}-evidence", f"{shown(facts.model.title)}: the studies", tuple(Column(name) for name in names),
         tuple(rows), 1, f"{ABSENT} means that the source does not say.", ids(facts, refs),
+    )  # fmt: skip
+
+
+def _fit(facts: NeedFacts, refs: Refs) -> Iterator[Block]:
+    """How well each study fits an English authority today, by judgement."""
+    judged = [(source, source.applicability) for source in facts.prevalences if source.applicability is not None]
+    if not judged:
+        return
+    rows = []
+    for source, applicability in judged:
+        number = f" [{refs[source.id]}]" if source.id in refs else ""
+        for respect in type(applicability).model_fields:
+            fit = getattr(applicability, respect)
+            rows.append((text(f"{source.citation.short}{number}"), text(respect), Cell(f"{fit.score} of 5", fit.score),
+                         text(wording.sentence(fit.because))))  # fmt: skip
+    columns = (Column("Source"), Column("Respect"), Column("Fit", "", True), Column("Why"))
+    yield Table(
+        f"{facts.model.need}-fit", f"{shown(facts.model.title)}: how well the studies fit an English authority today", columns,
+        tuple(rows), 2, "By judgement: 5 fully, 1 hardly at all.", folded=True,
     )  # fmt: skip
 
 

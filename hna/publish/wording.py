@@ -21,6 +21,14 @@ UNPROTECTED = (
 CONTINUE = "if today's age-specific rates continue"
 CLOSE = "Numbers known are close to or above the estimate."
 NO_SUPPORT = "The estimate does not support a gap: check the definition, residence, duplicates and whether the rate is out of date."
+KNOWN_PART = "People on the list, after what is allowed for: they live here and have the need."
+HIDDEN_PART = (
+    "Those estimated, less those known. They may be known to another service, be undiagnosed, or not want or need help."
+)
+CONTACT_PART = (
+    "Not known. The count does not say who was offered help that meets the standard, so no number of people with a met need is "
+    "stated. Being known is not being helped."
+)
 NOT_ADDED = "Strata overlap: one person may be in several, so they are never added up."
 _NAME = 80
 _MEASURES = {"point": "at one time", "lifetime": "at any time in life", "proportion-of-cases": "share of cases"}
