@@ -247,8 +247,12 @@ def _answer(model: Model, shelf: Shelf, request: Request, chosen: Plan) -> Answe
     pairs, extended = gap_years(shelf, chosen, known, request.population)
     people = people_for(shelf, extended, rates)
     found = answer(rates, people, known, request.by, request.level, pairs, request.keep_draws)
-    # Where counts are to be protected, comparisons are made of what is printed of them.
-    if request.disclosure == NONE:
+    # Where counts are to be protected, comparisons are made of what is printed of them, and scenarios without them.
+    bare = request.disclosure == NONE
+    counts, counted = (known, pairs) if bare else ([], {})
+    scenarios = [answer(one, people, counts, (), request.level, counted) for one in rates.scenarios]
+    found = replace(found, scenarios=tuple(scenarios))
+    if bare:
         found = beside(found, people, pairs, shelf, request.level)
     return Answered(found, people, pairs)
 

@@ -46,6 +46,7 @@ class Answer:
     notes : bridges and assumptions, in words.
     draws : need by severity, year and area, if kept.
     comparisons : one row an area, quantity and comparator, in the columns of comparisons.csv.
+    scenarios : where the model asks for an envelope, the whole run again on each further source alone.
     """
 
     rates: Rates
@@ -60,6 +61,7 @@ class Answer:
     known: tuple[Known, ...] = ()
     draws: Draws = field(default_factory=dict)
     comparisons: pd.DataFrame = field(default_factory=pd.DataFrame)
+    scenarios: tuple[Answer, ...] = ()
 
     @property
     def model(self) -> Model:

@@ -75,8 +75,9 @@ def waterfall(rates: Rates, population: Population, level: float) -> tuple[Water
     def add(name: str, where: str, terms: tuple[str, ...]) -> None:
         drawn = need(where, terms)
         lower, upper = np.quantile(drawn, at)
-        spread.append(float(drawn.var()))
         here = point if rates.local is None or where else national
+        # Spread at the published rate, as it is once carried to the place.
+        spread.append(float(drawn.var()) * (point / here) ** 2)
         steps.append(WaterfallStep(name, words[name], here, float(lower), float(upper)))
 
     combined = _COMBINED_WORDS.get(rates.model.prevalence.combine)

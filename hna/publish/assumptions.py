@@ -54,7 +54,7 @@ def steps(facts: NeedFacts, level: float) -> Iterator[Block]:
         said = say(Value(step.estimate, step.lower, step.upper))
         width = step.upper - step.lower
         more = "start" if before is None else f"{_signed(width - (before.upper - before.lower), width)} wider"
-        share = Cell(say_percent(step.share), step.share)
+        share = Cell(f"{100 * step.share:.0f}%", step.share)
         rows.append((Cell(wording.sentence(step.what)), Cell(said.interval, None), Cell(more), share))
         before = step
     columns = (
@@ -89,7 +89,7 @@ def _signed(extra: float, width: float) -> str:
 def made_of(held: Sequence[WaterfallStep]) -> str:
     """The sources of an interval's variance in words, largest first, those of one per cent and more."""
     largest = sorted((step for step in held if step.share >= 0.01), key=lambda step: -step.share)
-    return "; ".join(f"{say_percent(step.share)} {shown(step.what).partition(':')[0]}" for step in largest)
+    return "; ".join(f"{100 * step.share:.0f}% {shown(step.what).partition(':')[0]}" for step in largest)
 
 
 def assumptions(facts: NeedFacts, refs: Mapping[str, int]) -> Iterator[Block]:

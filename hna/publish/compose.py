@@ -18,6 +18,7 @@ from hna.publish.content import (
     Part,
 )
 from hna.publish.facts import NeedFacts, facts_of
+from hna.publish.gather import gather
 from hna.publish.headline import summary_row
 from hna.publish.links import address, licence
 from hna.publish.report import Report
@@ -58,7 +59,8 @@ def make_content(report: Report) -> Content:
         f"{count} in {names}, {dated}: how many people are estimated to have each need, how many are known to services, and the gap.",
         wording.banner_of(report.arguments), _introduction(report),
         tuple(Chapter(name, _title(name), tuple(chapters[name])) for name in order),
-        _method(report), sources, sheets_of(held, needs, sources, report.level), SHORTHAND, _about(report),
+        (*_method(report), gather(held, report.citations, report.level)), sources,
+        sheets_of(held, needs, sources, report.level), SHORTHAND, _about(report),
     )  # fmt: skip
 
 

@@ -98,11 +98,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart: its title, what it says in words, and how it is drawn (SVG)."""
+    """A chart: its title, what it says in words, how it is drawn (SVG), and the one area that it is of, if it is."""
 
     title: str
     alt: str
     svg: str
+    area: str = ""
 
 
 @dataclass(frozen=True)

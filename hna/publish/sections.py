@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from hna.publish import wording
+from hna.publish import basis, wording
 from hna.publish.assumptions import allowances, assumptions, steps
 from hna.publish.charts import Mark, bars, fan, intervals, pyramid
-from hna.publish.codes import in_words
 from hna.publish.compared import apart, compared
 from hna.publish.content import (
     Block,
@@ -23,10 +22,9 @@ from hna.publish.content import (
     Pictures,
     Table,
 )
-from hna.publish.facts import AreaFacts, Cut, NeedFacts, projected
+from hna.publish.facts import AreaFacts, Cut, NeedFacts, facts_of, projected
 from hna.publish.figures import ABSENT, cell, every_figure, ids, text
 from hna.publish.headline import headline
-from hna.publish.links import public
 from hna.publish.rounding import Value, say
 from hna.publish.tables import shown
 
@@ -44,13 +42,14 @@ def parts_of(facts: NeedFacts, refs: Refs, level: float) -> tuple[Part, ...]:
         ("made", "What the gap is made of", list(_made_of(facts))),
         ("compared", "Whether estimate and count are of the same people", list(_ledgers(facts, refs))),
         ("beside", "How it compares", list(compared(facts, refs))),
+        ("scenarios", "Resting on each source alone", list(_scenarios(facts, refs))),
         ("sure", "How sure, and what would change it", list(steps(facts, level))),
         ("assumptions", "What was assumed, and why", list(assumptions(facts, refs))),
-        ("evidence", "What the evidence is", [*_definition(facts), _evidence(facts, refs), *_fit(facts, refs)]),
-        ("limits", "What these numbers cannot bear", list(_limits(facts))),
-        ("missing", "Missing core data", list(_missing(facts))),
-        ("practice", "National best practice", list(_practice(facts))),
-        ("flags", "Warnings and notes", list(_flags(facts))),
+        ("evidence", "What the evidence is", [*basis.definition(facts), basis.evidence(facts, refs), *basis.fit(facts, refs)]),
+        ("limits", "What these numbers cannot bear", list(basis.limits(facts))),
+        ("missing", "Missing core data", list(basis.missing(facts))),
+        ("practice", "National best practice", list(basis.practice(facts))),
+        ("flags", "Warnings and notes", list(basis.flags(facts))),
         ("figures", "Every figure", list(every_figure(facts, refs))),
     ]  # fmt: skip
     return tuple(Part(f"{name}-{key}", heading, tuple(blocks)) for key, heading, blocks in made if blocks)
@@ -160,7 +159,7 @@ def _when(facts: NeedFacts, refs: Refs, level: float) -> Iterator[Block]:
         said = "; ".join(f"{year}: {mark.said}" for (year, _), mark in zip(found, marks, strict=True))
         alt = f"Line with a band. People with the need in {name} {wording.CONTINUE}. {said}."
         title = f"{name}: people, {wording.CONTINUE} ({100 * level:g}% interval)"
-        pictures.append(Picture(title, alt, fan([year for year, _ in found], marks, alt)))
+        pictures.append(Picture(title, alt, fan([year for year, _ in found], marks, alt), name))
         years = sorted({*years, *(year for year, _ in found)})
     if not lines:
         return
@@ -196,7 +195,7 @@ def _severity(facts: NeedFacts, level: float) -> Iterator[Block]:
             f"{mark.label}: {mark.said}" for mark in marks
         )
         pictures.append(
-            Picture(f"{name}, {wording.middle(place.base_year)}: people by severity", alt, bars(marks, alt))
+            Picture(f"{name}, {wording.middle(place.base_year)}: people by severity", alt, bars(marks, alt), name)
         )
     yield Pictures(
         tuple(pictures), wording.NOT_ADDED if facts.overlapping else f"Lines show the {100 * level:g}% interval."
@@ -223,14 +222,18 @@ def _who(facts: NeedFacts, level: float) -> Iterator[Block]:
             alt = f"Pyramid of people with the need. {name}, {when}. " + "; ".join(
                 f"{m.label}: {m.said}" for m in [*women, *men]
             )
-            pictures.append(Picture(f"{name}, {when}: people by age and sex", alt, pyramid(ages, women, men, alt)))
+            pictures.append(
+                Picture(f"{name}, {when}: people by age and sex", alt, pyramid(ages, women, men, alt), name)
+            )
         else:
             cuts = [(age, of(facts.model.sex, age)) for age in ages] or [
                 (sex.capitalize() + "s", of(sex, "all")) for sex in sexes
             ]
             marks = [_mark(label, "need", value) for label, value in cuts if value is not None]
             alt = f"Bars. {name}, {when}. " + "; ".join(f"{mark.label}: {mark.said}" for mark in marks)
-            pictures.append(Picture(f"{name}, {when}: people by {'age' if ages else 'sex'}", alt, bars(marks, alt)))
+            pictures.append(
+                Picture(f"{name}, {when}: people by {'age' if ages else 'sex'}", alt, bars(marks, alt), name)
+            )
         by_sex = [(sex, of(sex, "all")) for sex in sexes]
         if by_sex and all(value is not None for _, value in by_sex):
             said = wording.listed(f"{say(value).words} {sex}s" for sex, value in by_sex if value)
@@ -245,7 +248,7 @@ def _who(facts: NeedFacts, level: float) -> Iterator[Block]:
 
 def _made_of(facts: NeedFacts) -> Iterator[Block]:
     """Those estimated, divided into known and not known; what is not said of care is said not to be."""
-    pictures = []
+    pictures, apparent = [], False
     for place in facts.areas:
         for found in place.comparisons:
             known, gap = found.figures["known"], found.figures["gap"]
@@ -254,14 +257,42 @@ def _made_of(facts: NeedFacts) -> Iterator[Block]:
             name, then = wording.name_of(place.area), wording.middle(found.year)
             marks = [_mark("Known", "known", known), _mark("Not known to this service", "gap", gap)]
             alt = f"Bars. {name}, {then}. " + "; ".join(f"{mark.label}: {mark.said}" for mark in marks) + "."
-            pictures.append(Picture(f"{name}, {then}: those estimated, known or not", alt, bars(marks, alt)))
+            pictures.append(Picture(f"{name}, {then}: those estimated, known or not", alt, bars(marks, alt), name))
+            apparent = apparent or found.apparent
     if not pictures:
         return
     yield Pictures(tuple(pictures))
     yield Items((
-        Item(wording.KNOWN_PART, "Known"), Item(wording.HIDDEN_PART, "Not known to this service"),
+        Item(wording.APPARENT_PART if apparent else wording.KNOWN_PART, "Known"), Item(wording.HIDDEN_PART, "Not known to this service"),
         Item(wording.CONTACT_PART, "In contact, and not helped enough"),
     ))  # fmt: skip
+
+
+def _scenarios(facts: NeedFacts, refs: Refs) -> Iterator[Block]:
+    """Whole runs side by side, one a source: sources that differ in kind are never averaged."""
+    alone = [facts, *map(facts_of, facts.answer.scenarios)]
+    if len(alone) < 2:
+        return
+    rows = []
+    for place in facts.areas:
+        years = [found.year for found in place.comparisons] or [place.base_year]
+        for one in alone:
+            source = one.answer.rates.parts[0].source
+            number = f" [{refs[source.id]}]" if source.id in refs else ""
+            rows.append((
+                text(wording.name_of(place.area)), text(f"{source.citation.short}{number}"),
+                text(wording.sentence(source.case_definition)), text(wording.middle(years[-1])),
+                *(cell(one.value(place.area, years[-1], quantity)) for quantity in ("need", "prevalence", "known", "gap")),
+            ))  # fmt: skip
+    columns = (
+        Column("Area"), Column("Source"), Column("What it counts"), Column("Date"), Column("Estimated", "people", True),
+        Column("Prevalence", "per cent", True), Column("Known", "people", True), Column("Gap", "people", True),
+    )  # fmt: skip
+    yield Table(
+        f"{facts.model.need}-scenarios", f"{shown(facts.model.title)}: the whole run on each source alone", columns,
+        tuple(rows), 1, f"Nothing is averaged. All other figures rest on the first named. {ABSENT} means not available.",
+        ids(facts, refs),
+    )  # fmt: skip
 
 
 def _ledgers(facts: NeedFacts, refs: Refs) -> Iterator[Block]:
@@ -298,103 +329,4 @@ def _ledgers(facts: NeedFacts, refs: Refs) -> Iterator[Block]:
 
 def _how(how: str) -> str:
     """How a difference was bridged; a factor's reason is given once, with the other allowances."""
-    return (
-        f"{how.split(':', maxsplit=1)[0]}: see the allowances below"
-        if how.startswith("factor ")
-        else how or "no step needed"
-    )
-
-
-def _definition(facts: NeedFacts) -> Iterator[Block]:
-    universe = facts.answer.rates.universe
-    yield Items((
-        Item(wording.sentence(universe.case_definition), "Who counts as having the need"),
-        Item(wording.sentence(f"{universe.words}, {wording.measure(universe.period)}"), "Among whom"),
-    ))  # fmt: skip
-
-
-def _evidence(facts: NeedFacts, refs: Refs) -> Table:
-    names = (
-        "Source",
-        "Fieldwork",
-        "Where",
-        "People examined",
-        "Took part",
-        "Frame",
-        "Risk of bias",
-        "Left out",
-        "Read from",
-    )
-    rows = []
-    for source in facts.prevalences:
-        study = source.study
-        fieldwork = f"{study.fieldwork[0]} to {study.fieldwork[1]}" if study.fieldwork else None
-        part = None if study.response_rate is None else f"{100 * study.response_rate:.0f}%"
-        size = None if study.sample_size is None else f"{study.sample_size:,}"
-        number = f" [{refs[source.id]}]" if source.id in refs else ""
-        frame = study.frame.replace("_", " ") if study.frame else None
-        found = (f"{source.citation.short}{number}", fieldwork, study.geography, size, part, frame,
-                 source.appraisal.overall, study.exclusions, source.read_from)  # fmt: skip
-        rows.append(tuple(text(each) for each in found))
-    return Table(
-        f"{facts.model.need}-evidence", f"{shown(facts.model.title)}: the studies", tuple(Column(name) for name in names),
-        tuple(rows), 1, f"{ABSENT} means that the source does not say.", ids(facts, refs),
-    )  # fmt: skip
-
-
-def _fit(facts: NeedFacts, refs: Refs) -> Iterator[Block]:
-    """How well each study fits an English authority today, by judgement."""
-    judged = [(source, source.applicability) for source in facts.prevalences if source.applicability is not None]
-    if not judged:
-        return
-    rows = []
-    for source, applicability in judged:
-        number = f" [{refs[source.id]}]" if source.id in refs else ""
-        for respect in type(applicability).model_fields:
-            fit = getattr(applicability, respect)
-            rows.append((text(f"{source.citation.short}{number}"), text(respect), Cell(f"{fit.score} of 5", fit.score),
-                         text(wording.sentence(fit.because))))  # fmt: skip
-    columns = (Column("Source"), Column("Respect"), Column("Fit", "", True), Column("Why"))
-    yield Table(
-        f"{facts.model.need}-fit", f"{shown(facts.model.title)}: how well the studies fit an English authority today", columns,
-        tuple(rows), 2, "By judgement: 5 fully, 1 hardly at all.", folded=True,
-    )  # fmt: skip
-
-
-def _limits(facts: NeedFacts) -> Iterator[Block]:
-    if facts.model.limits:
-        yield Paragraph(wording.sentence(facts.model.limits))
-    if not facts.model.local:
-        yield Paragraph(
-            "The rates are applied by age and sex as published. They are not adjusted for deprivation, ethnic group or anything "
-            "else in which this place may differ, so the estimates are not a measure of how the place performs and do not show "
-            "hot spots.", (), "note"
-        )  # fmt: skip
-
-
-def _missing(facts: NeedFacts) -> Iterator[Block]:
-    records = facts.model.missing_core_data
-    if not records:
-        return
-    names = ("What is missing", "Why", "Who could supply it", "What cannot be said without it")
-    rows = tuple(tuple(text(part) for part in (each.item, each.why, each.owner, each.effect)) for each in records)
-    yield Table(
-        f"{facts.model.need}-missing", f"{shown(facts.model.title)}: missing core data", tuple(map(Column, names)), rows
-    )
-
-
-def _practice(facts: NeedFacts) -> Iterator[Block]:
-    held = facts.model.best_practice
-    if held:
-        yield Items(tuple(
-            Item(f"{shown(each.ref)} ({each.year}){', looked up ' + wording.day(each.checked_on) if each.checked_on else ''}. "
-                 f"{wording.sentence(each.title or '')}".strip(), shown(each.body), public(each.url))
-            for each in held
-        ))  # fmt: skip
-
-
-def _flags(facts: NeedFacts) -> Iterator[Block]:
-    codes = dict.fromkeys(facts.flags)
-    codes |= dict.fromkeys(entry.code for ledger in facts.answer.ledgers for entry in ledger.differences if entry.code)
-    if codes:
-        yield Items(tuple(Item(in_words(code), code) for code in sorted(codes)))
+    return "a share allowed for, below" if how.startswith("factor ") else how or "no step needed"

@@ -22,6 +22,7 @@ CONTINUE = "if today's age-specific rates continue"
 CLOSE = "Numbers known are close to or above the estimate."
 NO_SUPPORT = "The estimate does not support a gap: check the definition, residence, duplicates and whether the rate is out of date."
 KNOWN_PART = "People on the list, after what is allowed for: they live here and have the need."
+APPARENT_PART = "People on the list. Some of them may not have the need, so the gap is an apparent one."
 HIDDEN_PART = (
     "Those estimated, less those known. They may be known to another service, be undiagnosed, or not want or need help."
 )

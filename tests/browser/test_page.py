@@ -117,6 +117,33 @@ def test_tables_can_be_sorted_and_narrowed(chromium: Browser, page_file: Path) -
         assert said == []
 
 
+def test_one_area_can_be_chosen_by_keyboard(chromium: Browser, page_file: Path) -> None:
+    with opened(chromium, page_file) as (page, _, said):
+        chooser = page.get_by_label("Show")
+        chooser.focus()
+        page.keyboard.press("S")  # Sefton
+        assert chooser.input_value() == "Sefton"
+        assert page.locator("table.summary tr[data-area=Halton]:visible").count() == 0
+        assert page.locator("table.summary tr[data-area=Sefton]:visible").count() == 3
+        assert page.locator("figure[data-area=Halton]:visible").count() == 0
+        assert page.locator("figure[data-area=Sefton]:visible").count() > 3
+        assert page.locator("#dementia-numbers-table tbody tr:visible").count() == 2
+        chooser.select_option("every area")
+        assert page.locator("figure[data-area=Halton]:visible").count() > 3
+        assert said == []
+
+
+def test_keyboard_reaches_every_control(chromium: Browser, page_file: Path) -> None:
+    with opened(chromium, page_file) as (page, _, _):
+        every = "document.querySelectorAll('select, input, button, summary, a[href]')"
+        unreachable = page.evaluate(
+            f"[...{every}].filter(one => one.tabIndex < 0 || one.closest('[inert]')).map(one => one.outerHTML.slice(0, 80))"
+        )
+        assert unreachable == []
+        page.get_by_label("Show").focus()
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+
+
 def test_keyboard_reaches_the_skip_link_first(chromium: Browser, page_file: Path) -> None:
     with opened(chromium, page_file) as (page, _, _):
         page.keyboard.press("Tab")

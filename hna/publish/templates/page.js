@@ -77,6 +77,27 @@
       });
     });
   }
+  var places = Array.from(new Set(Array.from(document.querySelectorAll("table.summary tr[data-area]")).map(function (row) {
+    return row.dataset.area;
+  })));
+  if (places.length > 1) {
+    var choice = make("label", "Show "), options = make("select"), bar = make("div");
+    bar.className = "tools place";
+    options.appendChild(make("option", "every area"));
+    places.forEach(function (place) { options.appendChild(make("option", place)); });
+    choice.appendChild(options);
+    bar.appendChild(choice);
+    document.querySelector("main").insertBefore(bar, document.querySelector("main").firstChild);
+    options.addEventListener("change", function () {
+      var all = options.selectedIndex === 0;
+      var other = function (name) { return !all && places.indexOf(name) >= 0 && name !== options.value; };
+      document.querySelectorAll("[data-area]").forEach(function (part) { part.hidden = other(part.dataset.area); });
+      document.querySelectorAll("article table:not(.sortable)").forEach(function (table) {
+        if (table.tHead.rows[0].cells[0].textContent !== "Area") { return; }
+        Array.from(table.tBodies[0].rows).forEach(function (row) { row.hidden = other(row.cells[0].textContent); });
+      });
+    });
+  }
   window.addEventListener("beforeprint", function () {
     document.querySelectorAll("details").forEach(function (fold) { fold.open = false; });
   });
