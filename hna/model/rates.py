@@ -381,7 +381,7 @@ def _envelope(model: Model, shelf: Shelf, draws: int, seed: int) -> Rates:
         remedy = "Use combine: single"
         raise ModelError(Fault("an envelope needs two sources or more", remedy, field="prevalence.combine"))
     first, *others = [make_rates(one, shelf, draws, seed) for one in alone]
-    names = [one.prevalence.sources[0].source for one in alone]
+    names = [made.parts[0].source.title or made.parts[0].source.id for made in (first, *others)]
     said = [f"each source is run alone and none averaged; these figures rest on {names[0]}"]
     said += [beside(name, first, other) for name, other in zip(names[1:], others, strict=True)]
     flags = dict.fromkeys(flag for one in (first, *others) for flag in one.flags)

@@ -308,7 +308,7 @@ def _ledgers(facts: NeedFacts, refs: Refs) -> Iterator[Block]:
         seen.setdefault(key, []).append(wording.name_of(ledger.area))
     for n, ((known, entries), areas) in enumerate(seen.items()):
         rows = tuple(
-            tuple(text(part) for part in (entry.item, entry.need, entry.known, verdicts[entry.verdict], _how(entry.how)))
+            tuple(text(part) for part in (entry.item, entry.need, entry.known, verdicts[entry.verdict], _how(entry.how, entry.verdict)))
             for entry in entries  # type: ignore[attr-defined]
         )  # fmt: skip
         rows += ((text("geography"), text("the area"), text("the area"), text("the same"), text("same area code")),)
@@ -327,6 +327,8 @@ def _ledgers(facts: NeedFacts, refs: Refs) -> Iterator[Block]:
                 )  # fmt: skip
 
 
-def _how(how: str) -> str:
+def _how(how: str, verdict: str) -> str:
     """How a difference was bridged; a factor's reason is given once, with the other allowances."""
-    return "a share allowed for, below" if how.startswith("factor ") else how or "no step needed"
+    if how.startswith("factor "):
+        return "a share allowed for, below"
+    return how or ("not bridged" if verdict == "different" else "no step needed")
