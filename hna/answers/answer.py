@@ -134,6 +134,7 @@ def answer(
 def _ordered(rates: Rates, tables: list[pd.DataFrame]) -> pd.DataFrame:
     """Rows by area, year, severity and quantity."""
     table = pd.concat([one for one in tables if len(one)], ignore_index=True)
+    table = table.astype(dict.fromkeys(("estimate", "lower", "upper", "probability"), float))  # None is missing
     order = {quantity: n for n, quantity in enumerate(QUANTITIES)}
     severity_at = {name: n for n, name in enumerate(rates.severities)}
     keys = table.assign(
