@@ -27,6 +27,7 @@ _NEWTON = 12
 _NET = 48
 _LOW, _HIGH = np.log(0.02), np.log(4.0)
 _FREEDOM = 7.0
+_TAILS = 15.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +118,18 @@ def pareto_khat(log_weights: Array) -> tuple[Array, float]:
     return log - np.logaddexp.reduce(log), float(shape)
 
 
+def heavy(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """Draws of a standard multivariate t (last axis), near to normal but with tails that no posterior here outruns.
+
+    Returns
+    -------
+    draws of the shape given, and their log density up to a constant, without the last axis.
+    """
+    noise = rng.standard_normal(shape)
+    drawn = noise / np.sqrt(rng.chisquare(_TAILS, shape[:-1]) / _TAILS)[..., None]
+    return drawn, -0.5 * (_TAILS + shape[-1]) * np.log1p((drawn**2).sum(axis=-1) / _TAILS)
+
+
 def _fit_pareto(exceed: Array) -> tuple[float, float]:
     count = len(exceed)
     points = 30 + int(np.sqrt(count))
@@ -167,11 +180,11 @@ def solve(problem: Problem, draws: int, seed: int, name: str, points: int = 300)
         log_q = proposal.log(theta)
     mode = _mode(problem, theta, start)
     each = max(1, -(-2 * draws // points))
-    noise = rng.standard_normal((points, each, problem.design.shape[1]))
+    noise, log_noise = heavy(rng, (points, each, problem.design.shape[1]))
     # The root is of the precision, so that b = mode + (root transposed)⁻¹ · noise.
     moved = np.linalg.solve(np.swapaxes(mode.root, 1, 2), np.swapaxes(noise, 1, 2))
     columns = mode.b[:, None, :] + np.swapaxes(moved, 1, 2)
-    log_b = -0.5 * (noise**2).sum(axis=2) + np.log(np.diagonal(mode.root, axis1=1, axis2=2)).sum(axis=1)[:, None]
+    log_b = log_noise + np.log(np.diagonal(mode.root, axis1=1, axis2=2)).sum(axis=1)[:, None]
     log_joint, centre, log_mass = _joint(problem, theta, columns, mode)
     smoothed, khat = pareto_khat((log_joint - log_q[:, None] - log_b).ravel())
     weight = np.exp(smoothed)

@@ -12,17 +12,16 @@ from scipy.special import expit, logit
 from hna.errors import Fault, ModelError, QuantityError
 from hna.measure.ages import AgeAxis, AgeBand
 from hna.measure.draws import normal, stream
-from hna.model.laplace import TRUSTED, Student, net, pareto_khat
+from hna.model.laplace import TRUSTED, Student, heavy, net, pareto_khat
 
 Array = NDArray[np.float64]
 
 _BEND = 8
-_ROUNDS = 25
+_ROUNDS, _NEAR = 25, 1e-3
 _LOW, _HIGH = np.log(0.02), np.log(3.0)
 _LEVEL, _SLOPE = 10.0, 4.0
 """Prior standard deviations of the curve's level and slope from end to end, logit scale: wide enough to say nothing."""
 _POINTS = 300
-_FREEDOM = 12.0
 _FEWEST = 0.05
 
 
@@ -133,60 +132,83 @@ def pool_ages(
         remedy = "Use combine: single, with rates graduated by age"
         raise ModelError(Fault("pooling by age needs two studies or more", remedy, code="R302"))
     problem = AgeProblem.of(reported, studies, oldest, people, own)
+    found = solve_ages(problem, scale, draws, seed, name, monotone=monotone)
+    if not found.khat < TRUSTED:
+        remedy = (
+            "Ask for pool: {sampler: nuts} and run `hna fit`; are there enough bands, and does any contradict the rest?"
+        )
+        what = f"Pareto k̂ is {found.khat:.2f}: the pooled curve may not be trusted"
+        raise ModelError(Fault(what, remedy, code="R391"))
+    setting = found.tau * normal(seed, f"pool:{name}", draws)
+    curve = (found.columns @ problem.basis.T).T
+    return AgeCurve(problem.ages, curve, setting, found.tau, problem.people, found.khat, found.effective)
+
+
+@dataclass(frozen=True, eq=False)
+class AgeDraws:
+    """Draws of a curve, and whether they may be trusted.
+
+    Parameters
+    ----------
+    columns : shape (draw, column), coefficients.
+    tau : shape (draw,).
+    khat, effective : of the importance weights, as in `AgeCurve`.
+    """
+
+    columns: Array
+    tau: Array
+    khat: float
+    effective: float
+
+
+def solve_ages(
+    problem: AgeProblem,
+    scale: float,
+    draws: int,
+    seed: int,
+    name: str,
+    *,
+    monotone: bool = False,
+    points: int = _POINTS,
+) -> AgeDraws:
+    """Draws of the curve of `pool_ages` by nested Laplace with importance resampling.
+
+    Parameters
+    ----------
+    problem, scale : what is known, and the scale of the prior of τ.
+    draws : how many, after resampling.
+    seed, name : of the stream ``pool-ages:<name>``.
+    monotone : keep only curves that rise (or only fall); R301 if hardly any does.
+    points : sets of standard deviations.
+    """
     rng = stream(seed, f"pool-ages:{name}")
     prior = np.array([scale, 1.0])
     theta = _LOW + (_HIGH - _LOW) * net(96, 2)
     log_q = np.zeros(len(theta))
-    log = np.array([problem.mode(one, prior)[2] for one in theta])
-    khat = np.inf
-    for number, widen in ((96, 2.0), (_POINTS, 1.3), (3 * _POINTS, 1.5)):
+    log = problem.mode(theta, prior)[2]
+    for number, widen in ((96, 2.0), (points, 1.3), (3 * points, 1.5)):
         proposal = Student.around(theta, log - log_q, widen)
         theta = proposal.draw(number, rng)
         log_q = proposal.log(theta)
-        modes = [problem.mode(one, prior) for one in theta]
-        log = np.array([one[2] for one in modes])
-        if number < _POINTS:
+        b, root, log = problem.mode(theta, prior)
+        if number < points:
             continue
-        held, log_weight, tau = _drawn(problem, theta, modes, log_q, prior, max(1, -(-2 * draws // number)), rng)
-        curves = held @ problem.basis.T
-        kept = problem.monotone(curves) if monotone else np.arange(len(held))
+        noise, log_noise = heavy(rng, (number, max(1, -(-2 * draws // number)), b.shape[1]))
+        moved = np.linalg.solve(np.swapaxes(root, 1, 2), np.swapaxes(noise, 1, 2))
+        columns = b[:, None, :] + np.swapaxes(moved, 1, 2)
+        log_b = log_noise + np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)[:, None]
+        log_weight = (problem.log_joint(columns, theta, prior) - log_q[:, None] - log_b).ravel()
+        held = columns.reshape(len(log_weight), -1)
+        kept = problem.monotone(held @ problem.basis.T) if monotone else np.arange(len(held))
         smoothed, khat = pareto_khat(log_weight[kept])
         # The weights differ between sets of standard deviations above all: more sets, placed by these, before giving up.
         if khat < TRUSTED:
             break
-    if not khat < TRUSTED:
-        remedy = (
-            "Ask for pool: {sampler: nuts} and run `hna fit`; are there enough bands, and does any contradict the rest?"
-        )
-        raise ModelError(Fault(f"Pareto k̂ is {khat:.2f}: the pooled curve may not be trusted", remedy, code="R391"))
     share = np.exp(smoothed)
     picked = np.searchsorted(np.cumsum(share)[:-1], (np.arange(draws) + rng.random()) / draws)
     chosen = kept[rng.permutation(picked)]
-    spread = tau[chosen]
-    setting = spread * normal(seed, f"pool:{name}", draws)
-    return AgeCurve(problem.ages, curves[chosen].T, setting, spread, problem.people, khat, float(1 / (share**2).sum()))
-
-
-def _drawn(
-    problem: AgeProblem,
-    theta: Array,
-    modes: Sequence[tuple[Array, Array, float]],
-    log_q: Array,
-    prior: Array,
-    each: int,
-    rng: np.random.Generator,
-) -> tuple[Array, Array, Array]:
-    """Coefficients around each mode, shape (draw, column), the logs of their weights, and their τ."""
-    columns, weight = [], []
-    for one, (b, root, _), log in zip(theta, modes, log_q, strict=True):
-        # A t has heavier tails than what it stands for, so that no weight runs away.
-        noise = rng.standard_normal((each, len(b))) * np.sqrt(_FREEDOM / rng.chisquare(_FREEDOM, (each, 1)))
-        drawn = b + np.linalg.solve(root.T, noise.T).T
-        away = np.log1p((noise**2).sum(axis=1) / _FREEDOM)
-        log_b = -0.5 * (_FREEDOM + len(b)) * away + np.log(np.diagonal(root)).sum()
-        columns.append(drawn)
-        weight.append(problem.log_joint(drawn, one, prior) - log - log_b)
-    return np.concatenate(columns), np.concatenate(weight), np.repeat(np.exp(theta[:, 0]), each)
+    tau = np.repeat(np.exp(theta[:, 0]), noise.shape[1])[chosen]
+    return AgeDraws(held[chosen], tau, khat, float(1 / (share**2).sum()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,6 +225,7 @@ class AgeProblem:
     ages : shape (age,).
     people : shape (age,).
     basis : shape (age, column).
+    level, slope : prior standard deviations of the curve's level, and of its slope from end to end, logit scale.
     """
 
     y: Array
@@ -213,6 +236,8 @@ class AgeProblem:
     ages: NDArray[np.intp]
     people: Array
     basis: Array
+    level: float = _LEVEL
+    slope: float = _SLOPE
 
     @classmethod
     def of(
@@ -241,16 +266,18 @@ class AgeProblem:
             _basis(len(ages)),
         )  # fmt: skip
 
-    def covariance(self, tau: float) -> Array:
-        """Of the estimates, studies' errors integrated out; shape (row, row)."""
+    def covariance(self, tau: Array) -> Array:
+        """Of the estimates, studies' errors integrated out; shape (set, row, row) for τ of shape (set,)."""
         same = self.at[:, None] == self.at
-        found: Array = np.diag(self.v) + same * (tau**2 + self.own[self.at] ** 2)
+        found: Array = np.diag(self.v) + same * (tau[:, None, None] ** 2 + self.own[self.at] ** 2)
         return found
 
     def spread(self, theta: Array) -> Array:
-        """Prior standard deviation of each coefficient, shape (column,)."""
+        """Prior standard deviation of each coefficient, shape (..., column) for θ of shape (..., 2)."""
         wide = self.basis.shape[1]
-        return np.array([_LEVEL, _SLOPE, *[np.exp(theta[1])] * (wide - 2)])[:wide]
+        given = np.array([self.level, self.slope, *[0.0] * wide])[:wide]
+        found: Array = np.where(np.arange(wide) < 2, given, np.exp(theta[..., 1:]))
+        return found
 
     def monotone(self, curves: Array) -> NDArray[np.intp]:
         """Which draws of shape (draw, age) only rise, or only fall; R301 if hardly any does."""
@@ -262,41 +289,52 @@ class AgeProblem:
             raise ModelError(Fault("hardly any curve through the studies is monotone", remedy, code="R301"))
         return kept
 
-    def mode(self, theta: Array, prior: Array) -> tuple[Array, Array, float]:
-        """Mode of the coefficients by Gauss–Newton, root of the precision there, and the log of what it leaves."""
-        covariance = self.covariance(float(np.exp(theta[0])))
-        inverse = np.linalg.inv(covariance)
-        sd = self.spread(theta)
-        b: Array = np.zeros(len(sd))
-        b[0] = float(np.average(self.y, weights=1 / self.v))
-        hessian = np.diag(1 / sd**2)
+    def mode(self, theta: Array, prior: Array) -> tuple[Array, Array, Array]:
+        """Modes of the coefficients by Gauss–Newton, roots of the precision there, and the log of what each leaves.
+
+        Parameters
+        ----------
+        theta : shape (set, 2), logs of τ and of the bends' standard deviation.
+        prior : shape (2,), scales of their half-normal priors.
+
+        Returns
+        -------
+        arrays of shape (set, column), (set, column, column) and (set,).
+        """
+        inverse = np.linalg.inv(self.covariance(np.exp(theta[:, 0])))
+        precision = 1 / self.spread(theta) ** 2
+        b: Array = np.zeros(precision.shape)
+        b[:, 0] = float(np.average(self.y, weights=1 / self.v))
+        diagonal = np.arange(b.shape[1])
+        hessian = np.zeros((len(b), b.shape[1], b.shape[1]))
         for _ in range(_ROUNDS):
-            rate = expit(self.basis @ b)
-            mean = self.weight @ rate
-            slope = (self.weight * (rate * (1 - rate))) @ self.basis / (mean * (1 - mean))[:, None]
-            hessian = slope.T @ inverse @ slope + np.diag(1 / sd**2)
-            move = np.linalg.solve(hessian, slope.T @ inverse @ (self.y - logit(mean)) - b / sd**2)
-            b = b + move * min(1.0, 2.0 / max(float(np.abs(self.basis @ move).max()), 1e-12))
-            if np.abs(move).max() < 1e-4:
+            rate = expit(b @ self.basis.T)
+            mean = rate @ self.weight.T
+            slope = (self.weight * (rate * (1 - rate))[:, None, :]) @ self.basis / (mean * (1 - mean))[:, :, None]
+            turned = np.swapaxes(slope, 1, 2) @ inverse
+            hessian = turned @ slope
+            hessian[:, diagonal, diagonal] += precision
+            pull = (turned @ (self.y - logit(mean))[:, :, None])[:, :, 0] - b * precision
+            move = np.linalg.solve(hessian, pull[:, :, None])[:, :, 0]
+            b = b + move * np.minimum(1.0, 2.0 / np.maximum(np.abs(move @ self.basis.T).max(axis=1), 1e-12))[:, None]
+            if np.abs(move).max() < _NEAR:
                 break
         root = np.asarray(np.linalg.cholesky(hessian), dtype=float)
-        log = float(self.log_joint(b[None], theta, prior)[0]) - float(np.log(np.diagonal(root)).sum())
-        return b, root, log
+        log = self.log_joint(b[:, None, :], theta, prior)[:, 0]
+        return b, root, log - np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
 
     def log_joint(self, b: Array, theta: Array, prior: Array) -> Array:
-        """Log density of estimates, coefficients and log standard deviations; b of shape (draw, column)."""
-        covariance = self.covariance(float(np.exp(theta[0])))
-        root = np.linalg.cholesky(covariance)
+        """Log density of estimates, coefficients and log standard deviations, shape (set, draw); b (set, draw, column)."""
+        root = np.asarray(np.linalg.cholesky(self.covariance(np.exp(theta[:, 0]))), dtype=float)
         mean = np.clip(expit(b @ self.basis.T) @ self.weight.T, 1e-300, 1 - 1e-16)
-        away = np.linalg.solve(root, (self.y - logit(mean)).T)
+        away = np.linalg.solve(root, np.swapaxes(self.y - logit(mean), 1, 2))
         sd = self.spread(theta)
-        density: Array = (
-            -0.5 * (away**2).sum(axis=0)
-            - np.log(np.diagonal(root)).sum()
-            - 0.5 * ((b / sd) ** 2).sum(axis=1)
-            - np.log(sd).sum()
-            + (theta - 0.5 * (np.exp(theta) / prior) ** 2).sum()
+        whole = (
+            (theta - 0.5 * (np.exp(theta) / prior) ** 2).sum(axis=1)
+            - np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
+            - np.log(sd).sum(axis=1)
         )
+        density: Array = whole[:, None] - 0.5 * (away**2).sum(axis=1) - 0.5 * ((b / sd[:, None, :]) ** 2).sum(axis=2)
         return density
 
 

@@ -14,9 +14,14 @@ from scipy.special import expit
 from hna.errors import AxisError, Fault, ModelError, QuantityError
 from hna.measure.draws import check_level
 from hna.model.fit_sampler import Diagnostics, quietly, sample_model, until_passed
+from hna.model.laplace import TRUSTED
 from hna.model.local import refuse_use
+from hna.model.spatial_laplace import MapProblem, solve_map
 
 Array = NDArray[np.float64]
+
+_INTERCEPT, _COEFFICIENT = 5.0, 2.5
+"""Prior standard deviations, logit or log scale, of the intercept and of standardised covariates: wide."""
 
 FEWEST = 30
 """Areas below which a spatial share cannot be told from chance (methods §4.5)."""
@@ -116,7 +121,9 @@ class Smoothed:
     sigma : shape (draw,), standard deviation of areas' effects on the linear scale.
     share : shape (draw,), ρ: how much of that variance is spatial.
     observed : shape (area,), the area's own rate or ratio.
-    diagnostics : of the sampler.
+    engine : laplace, nutpie or pymc.
+    diagnostics : of the sampler; None under Laplace.
+    khat, effective : of Laplace's importance weights (below 0.7 they may be trusted), and how many draws they amount to.
     """
 
     areas: tuple[str, ...]
@@ -124,7 +131,17 @@ class Smoothed:
     sigma: Array
     share: Array
     observed: Array
-    diagnostics: Diagnostics
+    engine: str
+    diagnostics: Diagnostics | None
+    khat: float
+    effective: float
+
+    @property
+    def words(self) -> str:
+        """One line on how far the fit may be trusted."""
+        if self.diagnostics is not None:
+            return self.diagnostics.words
+        return f"nested Laplace with importance resampling: Pareto k̂ {self.khat:.2f}, effective draws {self.effective:,.0f}"
 
     def table(self, level: float = 0.95) -> pd.DataFrame:
         """One row an area: estimate, lower, upper, observed."""
@@ -157,10 +174,10 @@ def smooth(
     kind: Literal["recorded", "synthetic"],
     family: Literal["binomial", "poisson"] = "binomial",
     covariates: ArrayLike | None = None,
-    draws: int = 1000,
+    method: Literal["auto", "laplace", "nutpie", "pymc"] = "auto",
+    draws: int = 2000,
     tune: int = 1000,
     seed: int = 0,
-    sampler: str = "nutpie",
 ) -> Smoothed:
     """Rates smoothed over a map.
 
@@ -175,12 +192,16 @@ def smooth(
     kind : recorded, for counts of what happened or who is known; a synthetic estimate is refused.
     family : binomial or poisson.
     covariates : shape (area, covariate) or None; standardised here.
-    draws, tune, seed, sampler : of four chains; run again with more draws until the diagnostics pass.
+    method : laplace (nested, importance resampled), nutpie or pymc (NUTS); auto takes laplace where its Pareto k̂ is below
+        0.7, and nutpie where it is not.
+    draws : posterior draws; NUTS runs four chains of half as many, and again with more until the diagnostics pass.
+    tune, seed : of the sampler.
 
     Raises
     ------
     ModelError
-        R431, R432 as in `check_counts`; R391 if the sampler's diagnostics fail.
+        R431, R432 as in `check_counts`; R391 if the sampler's diagnostics fail; R392 if Laplace is insisted on
+        and its k̂ is too high.
 
     References
     ----------
@@ -195,31 +216,64 @@ def smooth(
     given = np.zeros((len(y), 0)) if covariates is None else np.asarray(covariates, dtype=float).reshape(len(y), -1)
     spread = given.std(axis=0)
     x = (given - given.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    design = np.column_stack([np.ones(len(y)), x])
+    problem = MapProblem(y, n, family, design, np.array([_INTERCEPT, *[_COEFFICIENT] * x.shape[1]]), borders.basis, 1.0)
+    if method in ("auto", "laplace"):
+        held = solve_map(problem, draws, seed, "smooth")
+        if held.khat < TRUSTED:
+            return Smoothed(
+                borders.areas,
+                _rate(held.eta, family),
+                held.sigma,
+                held.share,
+                y / n,
+                "laplace",
+                None,
+                held.khat,
+                held.effective,
+            )
+        if method == "laplace":
+            remedy = "Use method: auto, which falls back to NUTS"
+            what = f"Pareto k̂ is {held.khat:.2f}: importance sampling may not be trusted"
+            raise ModelError(Fault(what, remedy, code="R392"))
+    engine = "pymc" if method == "pymc" else "nutpie"
+
+    def run(number: int, accept: float) -> tuple[Mapping[str, Array], Diagnostics]:
+        return sample_map(problem, draws=number, tune=tune, seed=seed, sampler=engine, target_accept=accept)
+
+    arrays, diagnostics = until_passed(run, max(draws // 2, 1))
+    return Smoothed(
+        borders.areas, _rate(arrays["eta"], family), arrays["sigma"], arrays["share"], y / n, engine, diagnostics,
+        float("nan"), diagnostics.bulk,
+    )  # fmt: skip
+
+
+def _rate(eta: Array, family: str) -> Array:
+    rate: Array = expit(eta.T) if family == "binomial" else np.exp(eta.T)
+    return rate
+
+
+def sample_map(
+    problem: MapProblem, *, draws: int, tune: int, seed: int, sampler: str, chains: int = 4, target_accept: float = 0.9
+) -> tuple[Mapping[str, Array], Diagnostics]:
+    """The same model by NUTS: arrays ``eta`` (draw, area), ``sigma`` and ``share`` (draw,)."""
     with quietly():
         import arviz as az
         import pymc as pm
 
     with pm.Model() as model:
-        alpha = pm.Normal("alpha", 0.0, 5.0)
-        beta = pm.Normal("beta", 0.0, 2.5, shape=x.shape[1]) if x.shape[1] else None
-        sigma = pm.HalfNormal("sigma", 1.0)
+        b = pm.Normal("b", 0.0, problem.prior, shape=len(problem.prior))
+        sigma = pm.HalfNormal("sigma", problem.scale)
         share = pm.Beta("share", 0.5, 0.5)
-        own = pm.Normal("own", 0.0, 1.0, shape=len(y))
-        weight = pm.Normal("weight", 0.0, 1.0, shape=borders.basis.shape[1])
-        effect = pm.math.sqrt(1 - share) * own + pm.math.sqrt(share) * pm.math.dot(borders.basis, weight)
-        eta = alpha + sigma * effect + (pm.math.dot(x, beta) if beta is not None else 0.0)
-        pm.Deterministic("eta", eta)
-        if family == "binomial":
-            pm.Binomial("cases", n=n, logit_p=eta, observed=y)
+        own = pm.Normal("own", 0.0, 1.0, shape=len(problem.cases))
+        weight = pm.Normal("weight", 0.0, 1.0, shape=problem.basis.shape[1])
+        effect = pm.math.sqrt(1 - share) * own + pm.math.sqrt(share) * pm.math.dot(problem.basis, weight)
+        eta = pm.Deterministic("eta", pm.math.dot(problem.design, b) + sigma * effect)
+        if problem.family == "binomial":
+            pm.Binomial("cases", n=problem.size, logit_p=eta, observed=problem.cases)
         else:
-            pm.Poisson("cases", mu=n * pm.math.exp(eta), observed=y)
-
-    def run(number: int, accept: float) -> tuple[Mapping[str, Array], Diagnostics]:
-        names = ("eta", "sigma", "share")
-        return sample_model(
-            pm, az, model, names, draws=number, tune=tune, chains=4, seed=seed, sampler=sampler, target_accept=accept
-        )
-
-    arrays, diagnostics = until_passed(run, draws)
-    rate = expit(arrays["eta"]) if family == "binomial" else np.exp(arrays["eta"])
-    return Smoothed(borders.areas, rate.T, arrays["sigma"], arrays["share"], y / n, diagnostics)
+            pm.Poisson("cases", mu=problem.size * pm.math.exp(eta), observed=problem.cases)
+    return sample_model(
+        pm, az, model, ("eta", "sigma", "share"), draws=draws, tune=tune, chains=chains, seed=seed, sampler=sampler,
+        target_accept=target_accept,
+    )  # fmt: skip

@@ -1,44 +1,79 @@
 """Simulation-based calibration: truths drawn from the prior rank uniformly among draws of the posterior.
 
-A few hundred simulations by default; a thousand, and the samplers, with HNA_CALIBRATION=full.
+Each model's parameters and what is reported of it (people in need N, and the gap U to those known) are ranked among 99 draws;
+in full, among 999. The ranks must fill twenty bins evenly (χ²) and their distribution function must stay inside the band
+that uniform ranks leave one time in a thousand (DKW).
+
+Some dozens of simulations by default; a thousand (in full: ``HNA_CALIBRATION=full python -m pytest
+tests/calibration/test_sbc.py``) with the samplers, which writes counts, seed and p-value to ``sbc_results.json``.
+
+Talts S, Betancourt M, Simpson D, Vehtari A, Gelman A. arXiv 1804.06788.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.special import expit, logit
 from scipy.stats import chi2
 
-from hna.model.laplace import Problem, solve
+from hna.measure.ages import AgeAxis, AgeBand
+from hna.model.laplace import TRUSTED, Problem, solve
 from hna.model.pool import sample
+from hna.model.pool_ages import AgeProblem, Reported, solve_ages
+from hna.model.pool_ages_nuts import sample_ages
 from hna.model.pool_grid import solve as solve_pool
+from hna.model.spatial import neighbours
+from hna.model.spatial_laplace import MapProblem, solve_map
 from hna.model.survey import sample_problem
 
 pytestmark = pytest.mark.calibration
 FULL = os.environ.get("HNA_CALIBRATION") == "full"
-BINS, DRAWS = 10, 99
+BINS, DRAWS = 20, 999 if FULL else 99
 RESULTS = Path(__file__).with_name("sbc_results.json")
 on_demand = pytest.mark.skipif(not FULL, reason="compiles and runs a sampler: HNA_CALIBRATION=full")
 
 
-def uniform_enough(ranks: np.ndarray, model: str, name: str, seed: int, draws: int = DRAWS) -> None:
-    """Ranks 0 to `draws` fall evenly in bins; refused at one in a thousand. In full, the counts are kept."""
-    counts = np.bincount((ranks * BINS) // (draws + 1), minlength=BINS)
-    even = len(ranks) / BINS
-    statistic = ((counts - even) ** 2 / even).sum()
+def uniform_enough(ranks: np.ndarray, model: str, name: str, seed: int) -> None:
+    """Ranks 0 to `DRAWS` fall evenly; refused at one in a thousand. In full, the counts are kept."""
+    many = len(ranks)
+    bins = BINS if many >= 5 * BINS else 10
+    counts = np.bincount((ranks * bins) // (DRAWS + 1), minlength=bins)
+    even = many / bins
+    statistic = float(((counts - even) ** 2 / even).sum())
+    at = np.arange(1, DRAWS + 2) / (DRAWS + 1)
+    reached = np.searchsorted(np.sort(ranks), np.arange(DRAWS + 1), side="right") / many
+    apart, band = float(np.abs(reached - at).max()), float(np.sqrt(np.log(2 / 0.001) / (2 * many)))
     if FULL:
         held = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
         held.setdefault(model, {})[name] = {
-            "seed": seed, "simulations": len(ranks), "ranks": counts.tolist(), "chi2": round(float(statistic), 2),
-            "p": round(float(chi2.sf(statistic, BINS - 1)), 4),
+            "seed": seed, "simulations": many, "draws": DRAWS, "ranks": " ".join(map(str, counts.tolist())),
+            "chi2": round(statistic, 2), "p": round(float(chi2.sf(statistic, bins - 1)), 4),
+            "ecdf_apart": round(apart, 4), "ecdf_band": round(band, 4),
         }  # fmt: skip
         RESULTS.write_text(json.dumps(held, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    assert statistic < chi2.ppf(0.999, BINS - 1), f"{name}: {counts}"
+    assert statistic < chi2.ppf(0.999, bins - 1), f"{name}: {counts}"
+    assert apart < band, f"{name}: {apart}"
+
+
+def below(drawn: np.ndarray, truth: float) -> int:
+    """Rank of a truth among `DRAWS` draws, taken evenly from all."""
+    return int((drawn[np.linspace(0, len(drawn) - 1, DRAWS).astype(int)] < truth).sum())
+
+
+def need_and_gap(rng: np.random.Generator, rates: np.ndarray, truth: np.ndarray) -> tuple[dict, dict]:
+    """People in need in cells of known people, shape (cell, draw), and the gap to those known, of whom a share is in need."""
+    people = np.linspace(2000.0, 6000.0, len(truth))
+    known, ppv = 0.3 * people.sum() * 0.05, rng.uniform(0.8, 1.0, rates.shape[1])
+    need, true_need = people @ rates, float(people @ truth)
+    drawn = {"need": need, "gap": need - known * ppv}
+    return drawn, {"need": true_need, "gap": true_need - known * rng.uniform(0.8, 1.0)}
 
 
 def studies(rng: np.random.Generator, scale: float):
@@ -55,7 +90,7 @@ def test_pooling_on_the_grid(scale):
     seed = 20261121
     rng = np.random.default_rng(seed)
     ranks: dict[str, list[int]] = {name: [] for name in ("mu", "tau", "new", "need", "gap")}
-    for _ in range(1000 if FULL else 300):
+    for _ in range(1000 if FULL else 200):
         y, v, truth = studies(rng, scale)
         found = solve_pool(y, v, scale)
         points = rng.random(DRAWS), rng.standard_normal(DRAWS), rng.standard_normal(DRAWS)
@@ -64,16 +99,12 @@ def test_pooling_on_the_grid(scale):
             "tau": found.tau_quantile(points[0]),
             "new": found.draw(*points),
         }
-        # What is reported: people in need among two bands of 10,000 and 4,000, the second at twice the odds; and the gap.
-        known, ppv = 300.0, rng.uniform(0.8, 1.0, DRAWS)
-        bands = np.array([[10_000.0], [4_000.0]])
+        # What is reported: two bands, the second at twice the odds.
         lift = np.array([[0.0], [np.log(2)]])
-        drawn["need"] = (bands * expit(drawn["new"] + lift)).sum(axis=0)
-        truth["need"] = float((bands[:, 0] * expit(truth["new"] + lift[:, 0])).sum())
-        drawn["gap"] = drawn["need"] - known * ppv
-        truth["gap"] = truth["need"] - known * rng.uniform(0.8, 1.0)
+        more, true = need_and_gap(rng, expit(drawn["new"] + lift), expit(truth["new"] + lift[:, 0]))
+        drawn, truth = drawn | more, truth | true
         for name, values in drawn.items():
-            ranks[name].append(int((values < truth[name]).sum()))
+            ranks[name].append(below(values, truth[name]))
     for name, values in ranks.items():
         uniform_enough(np.array(values), f"pooling, prior scale {scale}", name, seed)
 
@@ -94,29 +125,114 @@ def survey(rng: np.random.Generator):
     spread = np.array([0, 0, 1, 1, 1, 1])
     problem = Problem(cases, size, design, spread, prior, area, 10, np.array([0.8, 0.8]), np.zeros(2))
     rate = expit(design @ b + u[area])
-    return problem, {"b": b[1], "sigma": sigma[0], "u": u[9], "need": float(rate[:30].sum())}
+    return problem, {"b": b[1], "sigma": sigma[0], "u": u[9], "rate": rate[:30]}
 
 
 def reported(problem: Problem, columns: np.ndarray, areas: np.ndarray, sigma: np.ndarray) -> dict[str, np.ndarray]:
     rate = expit(columns @ problem.design.T + areas[:, problem.area])
-    return {"b": columns[:, 1], "sigma": sigma[:, 0], "u": areas[:, 9], "need": rate[:, :30].sum(axis=1)}
+    return {"b": columns[:, 1], "sigma": sigma[:, 0], "u": areas[:, 9], "rate": rate[:, :30]}
 
 
 def test_surveys_by_nested_laplace():
     seed = 20261122
     rng = np.random.default_rng(seed)
-    ranks: dict[str, list[int]] = {name: [] for name in ("b", "sigma", "u", "need")}
+    ranks: dict[str, list[int]] = {name: [] for name in ("b", "sigma", "u", "need", "gap")}
     trusted = 0
-    for n in range(1000 if FULL else 100):
+    for n in range(1000 if FULL else 60):
         problem, truth = survey(rng)
-        found = solve(problem, 400, n, "sbc", points=100)
+        found = solve(problem, max(400, DRAWS), n, "sbc", points=100)
         trusted += found.trusted
-        thin = np.linspace(0, 399, DRAWS).astype(int)
-        for name, values in reported(problem, found.columns, found.areas, found.sigma).items():
-            ranks[name].append(int((values[thin] < truth[name]).sum()))
+        drawn = reported(problem, found.columns, found.areas, found.sigma)
+        more, true = need_and_gap(rng, drawn.pop("rate").T, truth.pop("rate"))
+        for name, values in (drawn | more).items():
+            ranks[name].append(below(values, (truth | true)[name]))
     assert trusted >= 0.95 * len(ranks["b"])
     for name, values in ranks.items():
         uniform_enough(np.array(values), "survey by nested Laplace", name, seed)
+
+
+AGES = AgeAxis((AgeBand(40, 59), AgeBand(60, 74), AgeBand(75, None)))
+CUTS = ([40, 50, 60, 70, 80], [40, 60, 80], [40, 55, 70], [50, 65], [60, 70, 80, 90])
+
+
+def curve(rng: np.random.Generator):
+    """Three to five studies of one curve by age, from the prior; the level and slope are kept to rates that occur."""
+    count = int(rng.integers(3, 6))
+    held = []
+    for n, lows in enumerate(CUTS[:count]):
+        for low, after in zip(lows, [*lows[1:], None], strict=True):
+            held.append(
+                Reported(f"s{n}", AgeBand(low, None if after is None else after - 1), 0.0, rng.uniform(0.01, 0.1))
+            )
+    studies = sorted({one.study for one in held})
+    own = dict.fromkeys(studies[:2], 0.3)
+    problem = replace(AgeProblem.of(held, studies, 95, None, own), level=1.5, slope=1.0)
+    tau, bend = abs(rng.normal(0, 0.5)), abs(rng.normal(0, 1.0))
+    b = rng.normal(0, [1.5, 1.0, *[bend] * (problem.basis.shape[1] - 2)])
+    log_odds = problem.basis @ b
+    error = rng.normal(0, np.hypot(tau, problem.own))[problem.at] + rng.normal(0, np.sqrt(problem.v))
+    setting = rng.normal(0, tau)
+    inside = np.array([(problem.ages >= band.low) & (problem.ages < band.end) for band in AGES.bands]).astype(float)
+    mean = inside / inside.sum(axis=1, keepdims=True)
+    truth = {"level": b[0], "tau": tau, "at 70": log_odds[30], "rate": mean @ expit(log_odds + setting)}
+    return replace(problem, y=logit(problem.weight @ expit(log_odds)) + error), mean, truth
+
+
+def test_curves_by_age():
+    seed = 20261123
+    rng = np.random.default_rng(seed)
+    ranks: dict[str, list[int]] = {name: [] for name in ("level", "tau", "at 70", "need", "gap")}
+    trusted = 0
+    for n in range(1000 if FULL else 40):
+        problem, mean, truth = curve(rng)
+        found = solve_ages(problem, 0.5, max(400, DRAWS), n, "sbc", points=100)
+        trusted += found.khat < TRUSTED
+        log_odds = found.columns @ problem.basis.T
+        setting = found.tau * rng.standard_normal(len(found.tau))
+        drawn = {"level": found.columns[:, 0], "tau": found.tau, "at 70": log_odds[:, 30]}
+        more, true = need_and_gap(rng, mean @ expit(log_odds + setting[:, None]).T, truth.pop("rate"))
+        for name, values in (drawn | more).items():
+            ranks[name].append(below(values, (truth | true)[name]))
+    assert trusted >= 0.95 * len(ranks["level"])
+    for name, values in ranks.items():
+        uniform_enough(np.array(values), "pooling by age by nested Laplace", name, seed)
+
+
+def counted_map(rng: np.random.Generator):
+    """Counts over a lattice of 36 areas with four joined far away and two islands, from the prior."""
+    names = [f"{r}-{c}" for r in range(6) for c in range(6)]
+    pairs = [(f"{r}-{c}", f"{r}-{c + 1}") for r in range(6) for c in range(5)]
+    pairs += [(f"{r}-{c}", f"{r + 1}-{c}") for r in range(5) for c in range(6)]
+    far = [f"far-{n}" for n in range(4)]
+    borders = neighbours([*names, *far, "isle-a", "isle-b"], [*pairs, *pairwise(far)])
+    areas = len(borders.areas)
+    prior = np.array([1.0, 0.5])
+    design = np.column_stack([np.ones(areas), rng.standard_normal(areas)])
+    sigma, share, b = abs(rng.normal(0, 1.0)), rng.beta(0.5, 0.5), rng.normal(0, prior)
+    own, weight = rng.standard_normal(areas), rng.standard_normal(borders.basis.shape[1])
+    eta = design @ b + sigma * (np.sqrt(1 - share) * own + np.sqrt(share) * borders.basis @ weight)
+    size = rng.integers(10, 200, areas).astype(float)
+    cases = rng.binomial(size.astype(int), expit(eta)).astype(float)
+    truth = {"sigma": sigma, "share": share, "eta": eta[0], "island": eta[-1], "rate": expit(eta[:12])}
+    return MapProblem(cases, size, "binomial", design, prior, borders.basis, 1.0), truth
+
+
+def test_maps_by_nested_laplace():
+    seed = 20261124
+    rng = np.random.default_rng(seed)
+    ranks: dict[str, list[int]] = {name: [] for name in ("sigma", "share", "eta", "island", "need", "gap")}
+    trusted = 0
+    for n in range(1000 if FULL else 40):
+        problem, truth = counted_map(rng)
+        found = solve_map(problem, max(400, DRAWS), n, "sbc", points=60, each=40)
+        trusted += found.khat < TRUSTED
+        drawn = {"sigma": found.sigma, "share": found.share, "eta": found.eta[:, 0], "island": found.eta[:, -1]}
+        more, true = need_and_gap(rng, expit(found.eta[:, :12]).T, truth.pop("rate"))
+        for name, values in (drawn | more).items():
+            ranks[name].append(below(values, (truth | true)[name]))
+    assert trusted >= 0.95 * len(ranks["sigma"])
+    for name, values in ranks.items():
+        uniform_enough(np.array(values), "map by nested Laplace", name, seed)
 
 
 @on_demand
@@ -137,5 +253,22 @@ def test_samplers_agree_with_the_grid_and_with_laplace():
     mine = reported(problem, found.columns, found.areas, found.sigma)
     theirs = reported(problem, held["b"], held["u"], held["sigma"])
     for name, values in mine.items():
+        if name == "rate":
+            continue
         assert values.mean() == pytest.approx(theirs[name].mean(), abs=0.08 * theirs[name].std())
         assert values.std() == pytest.approx(theirs[name].std(), rel=0.08)
+
+
+@on_demand
+def test_the_sampler_agrees_on_a_curve_by_age():
+    problem, _, _ = curve(np.random.default_rng(5))
+    held, diagnostics = sample_ages(problem, 0.5, draws=2000, tune=1500, seed=1, sampler="nutpie", target_accept=0.99)
+    assert diagnostics.rhat < 1.01
+    found = solve_ages(problem, 0.5, 4000, 1, "x")
+    assert found.khat < TRUSTED
+    log_odds = found.columns @ problem.basis.T
+    theirs = held["b"] @ problem.basis.T
+    spread = theirs.std(axis=0)
+    assert np.abs((log_odds.mean(axis=0) - theirs.mean(axis=0)) / spread).max() < 0.1
+    assert log_odds.std(axis=0) / spread == pytest.approx(np.ones(len(spread)), abs=0.08)
+    assert found.tau.mean() == pytest.approx(held["tau"].mean(), abs=0.1 * held["tau"].std())

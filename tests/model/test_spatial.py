@@ -48,6 +48,7 @@ def test_unknown_areas_are_told():
 def test_what_cannot_be_smoothed_is_refused(rows, kind, code):
     areas, pairs = grid(rows, 6 if rows > 1 else 3)
     borders = neighbours(areas, pairs)
+    assert rows > 1 or len(areas) == 9
     with pytest.raises(ModelError) as told:
         smooth(np.ones(len(areas)), np.full(len(areas), 10.0), borders, kind=kind)
     assert told.value.codes == (code,)
@@ -66,16 +67,60 @@ def test_a_fit_with_divergences_is_refused():
         assert told.value.codes == ("R391",)
 
 
-@pytest.mark.calibration
-@pytest.mark.skipif(not FULL, reason="compiles and runs a sampler: HNA_CALIBRATION=full")
-def test_a_smooth_map_is_recovered():
+def counted(family: str = "binomial", low: int = 30, high: int = 300):
     areas, pairs = grid(8, 8)
     borders = neighbours(areas, pairs)
     rng = np.random.default_rng(1)
-    truth = expit(-2 + 0.6 * borders.basis @ rng.standard_normal(borders.basis.shape[1]))
-    size = rng.integers(30, 300, len(areas)).astype(float)
-    cases = rng.binomial(size.astype(int), truth)
-    found = smooth(cases, size, borders, kind="recorded", draws=2000, tune=1500, seed=1)
+    eta = -2 + 0.6 * borders.basis @ rng.standard_normal(borders.basis.shape[1])
+    size = rng.integers(low, high, len(areas)).astype(float)
+    if family == "binomial":
+        return borders, expit(eta), rng.binomial(size.astype(int), expit(eta)), size
+    return borders, np.exp(eta), rng.poisson(size * np.exp(eta)), size
+
+
+@pytest.mark.parametrize("family", ["binomial", "poisson"])
+def test_a_smooth_map_is_recovered(family):
+    borders, truth, cases, size = counted(family)
+    found = smooth(cases, size, borders, kind="recorded", family=family, seed=1)
+    assert (found.engine, found.diagnostics) == ("laplace", None)
+    assert found.khat < 0.7
+    assert "k̂" in found.words
     table = found.table()
-    assert np.abs(table["estimate"] - truth).mean() < 0.8 * np.abs(table["observed"] - truth).mean()
+    assert np.abs(table["estimate"] - truth).mean() < 0.9 * np.abs(table["observed"] - truth).mean()
     assert ((table["lower"] <= truth) & (truth <= table["upper"])).mean() >= 0.88
+    again = smooth(cases, size, borders, kind="recorded", family=family, seed=1)
+    assert np.array_equal(again.draws, found.draws)
+
+
+def test_a_measure_of_the_area_explains_what_it_can():
+    borders, _, cases, size = counted()
+    observed = np.log((cases + 0.5) / (size - cases + 0.5))
+    plain, told = (
+        smooth(cases, size, borders, kind="recorded", covariates=given, seed=1) for given in (None, observed[:, None])
+    )
+    assert told.sigma.mean() < 0.5 * plain.sigma.mean()
+
+
+def test_laplace_insisted_on_is_refused_where_it_may_not_be_trusted(monkeypatch):
+    borders, _, cases, size = counted()
+    monkeypatch.setattr("hna.model.spatial.TRUSTED", -1.0)
+    with pytest.raises(ModelError) as told:
+        smooth(cases, size, borders, kind="recorded", method="laplace")
+    assert told.value.codes == ("R392",)
+
+
+@pytest.mark.calibration
+@pytest.mark.skipif(not FULL, reason="compiles and runs a sampler: HNA_CALIBRATION=full")
+@pytest.mark.parametrize(("family", "low", "high"), [("binomial", 30, 300), ("binomial", 3, 20), ("poisson", 30, 300)])
+def test_laplace_and_the_sampler_agree_on_a_map(family, low, high):
+    borders, _, cases, size = counted(family, low, high)
+    mine = smooth(cases, size, borders, kind="recorded", family=family, method="laplace", draws=4000, seed=1)
+    theirs = smooth(
+        cases, size, borders, kind="recorded", family=family, method="nutpie", draws=8000, tune=1500, seed=1
+    )
+    assert theirs.diagnostics is not None
+    spread = theirs.draws.std(axis=1)
+    assert np.abs(mine.draws.mean(axis=1) - theirs.draws.mean(axis=1)).max() < 0.15 * spread.max()
+    assert np.median(mine.draws.std(axis=1) / spread) == pytest.approx(1, abs=0.03)
+    assert mine.sigma.mean() == pytest.approx(theirs.sigma.mean(), abs=0.12 * theirs.sigma.std())
+    assert mine.share.mean() == pytest.approx(theirs.share.mean(), abs=0.12 * theirs.share.std())
