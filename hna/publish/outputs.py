@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import platform
 import shutil
@@ -57,6 +58,19 @@ def check_folder(out: Path) -> None:
         ) from None
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without looking for reference cycles: a report is hundreds of thousands of small objects and no cycle of them."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@_uncollected()
 def write_outputs(report: Report, out: Path) -> list[Path]:
     """Write every output to a folder, replacing those of an earlier run only once all are complete.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +19,7 @@ from hna.publish.schema import COMPARISONS, GAP, OUTCOMES, SUBGROUPS, TableSchem
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
+@lru_cache(maxsize=65_536)
 def shown(text: str) -> str:
     """Text on one line, without signs that cannot be seen or that turn its direction."""
     line = " ".join(text.split())
@@ -72,15 +74,13 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
 def _column(values: pd.Series) -> pa.Array:
     """A column as it is written: whole numbers, numbers, or text that is safe to open."""
-    held = values.tolist()
-    kinds = {type(value) for value in held if not _absent(value)}
+    if values.dtype.kind in "if":
+        return pa.array(values.to_numpy(), from_pandas=True)
+    held = [None if absent else value for value, absent in zip(values.tolist(), values.isna(), strict=True)]
+    kinds = {type(value) for value in held} - {type(None)}
     if kinds and all(issubclass(kind, int) for kind in kinds):
-        return pa.array([None if _absent(value) else value for value in held], pa.int64())
+        return pa.array(held, pa.int64())
     if kinds and all(issubclass(kind, int | float) for kind in kinds):
-        return pa.array([None if _absent(value) else float(value) for value in held], pa.float64())
-    said = {value: inert(str(value)) or None for value in dict.fromkeys(held) if not _absent(value)}
+        return pa.array([None if value is None else float(value) for value in held], pa.float64())
+    said = {value: inert(str(value)) or None for value in dict.fromkeys(held) if value is not None}
     return pa.array([said.get(value) for value in held], pa.string())
-
-
-def _absent(value: object) -> bool:
-    return value is None or value is pd.NA or value != value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,9 @@ _CREATED = dt.datetime(2000, 1, 1, tzinfo=dt.UTC).replace(tzinfo=None)
 _LONGEST_CELL = 32_000
 _LONGEST_TAB = 31
 _WIDEST, _NARROWEST = 60, 12
+_COVER, _FILL = 100, 0.95
+"""Width of the cover, and the share of a column's width that letters of our type fill at most: its unit is a smaller type's."""
+_TITLE_ROW, _ROW, _HIGHEST = 24, 16, 25
 _FONT = {"font_name": "Arial", "font_size": 12}
 _MARKS = "Marks in square brackets and codes are explained on the Notes worksheet."
 
@@ -73,7 +77,8 @@ class _Book:
         self.text = make(_FONT | {"text_wrap": True, "valign": "top"})
         self.link = make(_FONT | {"underline": True, "font_color": "#0B4F8A", "valign": "top"})
         edge = {"bold": True, "text_wrap": True, "valign": "top", "bottom": 1}
-        self.head = make(_FONT | edge)
+        self.head = make(_FONT | edge | {"indent": 1})
+        self.cell = make(_FONT | {"text_wrap": True, "valign": "top", "indent": 1})
         self.numeric_head = make(_FONT | edge | {"align": "right"})
         right = _FONT | {"align": "right", "valign": "top"}
         self.numbers = {
@@ -115,13 +120,16 @@ class _Book:
     def _cover(self) -> None:
         sheet = self.book.add_worksheet("Cover")
         content = self.content
-        sheet.set_column(0, 0, 100)
+        sheet.set_column(0, 0, _COVER)
+        sheet.set_default_row(_ROW)
         banner = [content.banner] if content.banner else []
         lines = [(content.title, self.title), ("Introductory information", self.subtitle)]
         lines += [(text, self.text) for text in (*banner, content.subtitle)]
         lines += [("About these data", self.subtitle), *((text, self.text) for text in content.about)]
         for row, (text, form) in enumerate(lines):
-            sheet.write_string(row, 0, self._said(text), form)
+            said = self._said(text)
+            sheet.write_string(row, 0, said, form)
+            sheet.set_row(row, _TITLE_ROW if form is not self.text else _ROW * lines_of(said, _COVER))
 
     def _contents(self, listed: list[tuple[str, str]]) -> None:
         sheet = self.book.add_worksheet("Contents")
@@ -152,7 +160,9 @@ class _Book:
     def _table(self, sheet: Worksheet, table: Table, lines: list[str], widths: list[int] | None = None) -> int:
         """Title, lines and one marked-up table; returns the first row of the table's body."""
         sheet.hide_gridlines(2)
+        sheet.set_default_row(_ROW)
         sheet.write_string(0, 0, self._said(table.title), self.title)
+        sheet.set_row(0, _TITLE_ROW)
         for row, line in enumerate(lines, start=1):
             sheet.write_string(row, 0, self._said(line), self.plain)
         top = len(lines) + 1
@@ -164,15 +174,25 @@ class _Book:
                 for head, column in zip(heads, table.columns, strict=True)
             ],
         })  # fmt: skip
+        # Not every program makes a row as high as its wrapped text, so that its height is written.
+        high: dict[int, int] = {}
         for n, column in enumerate(table.columns):
-            longest = self._column(sheet, n, column, [row[n] for row in table.rows], top + 1)
-            wide = min(max(longest, len(heads[n]) // 2, _NARROWEST) + 3, _WIDEST)
-            sheet.set_column(n, n, widths[n] if widths else wide)
+            cells = [row[n] for row in table.rows]
+            longest = self._column(sheet, n, column, cells, top + 1)
+            wide = widths[n] if widths else min(max(longest, len(heads[n]) // 2, _NARROWEST) + 3, _WIDEST)
+            sheet.set_column(n, n, wide)
+            high[top] = max(high.get(top, 1), lines_of(heads[n], wide))
+            if longest > wide * _FILL:
+                for row, cell in enumerate(cells, start=top + 1):
+                    high[row] = max(high.get(row, 1), lines_of(cell.text, wide))
+        for row, needed in high.items():
+            if needed > 1:
+                sheet.set_row(row, _ROW * needed)
         return top + 1
 
     def _column(self, sheet: Worksheet, n: int, column: Column, cells: list[Cell], top: int) -> int:
         """The cells of a column; returns the length of the longest."""
-        number, text, said = self.numbers.get(column.unit, self.numbers[""]), self.text, self._said
+        number, text, said = self.numbers.get(column.unit, self.numbers[""]), self.cell, self._said
         form: Format = self.numbers[""] if column.numeric else text
         longest = 0
         for row, cell in enumerate(cells, start=top):
@@ -184,6 +204,13 @@ class _Book:
                 longest = max(longest, len(cell.text))
                 sheet.write_number(row, n, cell.value, number)
         return longest
+
+
+def lines_of(text: str, wide: float) -> int:
+    """Lines that wrapped text takes in a column; a spreadsheet's row holds about 25 of our type at most."""
+    if len(text) <= wide * _FILL:
+        return 1
+    return min(len(textwrap.wrap(text, max(int(wide * _FILL), 1))) or 1, _HIGHEST)
 
 
 def _named(table: Table) -> str:
