@@ -28,7 +28,7 @@ from hna.publish.rounding import Value, plain, say_percent
 from hna.publish.sections import parts_of
 from hna.publish.site_content import Notice, SiteBlock
 from hna.publish.site_page import render_blocks
-from hna.publish.site_pages import disagreements, emergence
+from hna.publish.site_pages import beside, disagreements, emergence
 from hna.publish.site_registers import contents_table, trail_table
 from hna.publish.tables import shown
 
@@ -156,7 +156,7 @@ def _assessed(held: Assessment, part: What, need: str, needs: Sequence[str]) -> 
     else:
         made: dict[str, Callable[[], SiteBlock]] = {
             "contents": lambda: contents_table(held), "findings": lambda: tables.evidence(held, held.verdicts[need]),
-            "missing": lambda: tables.register(held, held.missing), "outcomes": lambda: tables.outcomes(held, needs),
+            "missing": lambda: tables.register(held, held.missing), "outcomes": lambda: beside(held, needs),
             "pairs": lambda: tables.pairs(held.verdicts[need]), "people": lambda: tables.people(held),
             "priorities": lambda: tables.priorities(held), "reviews": lambda: tables.calendar(held),
             "scores": lambda: tables.scores(held, need), "trail": lambda: trail_table(held),

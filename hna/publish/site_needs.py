@@ -34,7 +34,7 @@ _PATTERNS = {
 def need_page(held: Assessment, need: Need, refs: Mapping[str, int]) -> SitePage:
     """One need."""
     verdict = held.verdicts[need.id]
-    summary = Summary("numbers", need.title, (need,))
+    summary = Summary("numbers", "Estimated, known and the gap", (need,))
     parts = [
         SitePart("here", "In short", (*_state(held, need.id), summary)),
         SitePart("together", "What the three approaches say", tuple(_together(held, verdict, refs))),

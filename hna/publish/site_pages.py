@@ -63,7 +63,7 @@ def index_page(held: Assessment, needs: Mapping[str, Need]) -> SitePage:
             Paragraph("Needs must not be added up: one person may have several, and some needs are kinds of another.", (), "note"),
         )),
         SitePart("order", "Priorities", (tables.priorities(held), Paragraph(_how_weighed(held), (), "note"))),
-        SitePart("beside", "Outcomes beside other places", (tables.outcomes(held, list(held.answers)),)),
+        SitePart("beside", "Outcomes beside other places", (beside(held, list(held.answers)),)),
         SitePart("together", "What the three approaches say", (tables.triangulation(held, list(held.verdicts)),)),
         SitePart("chapters", "Chapters", (Steps(tuple(_chapter_step(held, one) for one in held.chapters)),)),
         SitePart("more", "Registers, method and sources", (Steps((
@@ -80,6 +80,19 @@ def index_page(held: Assessment, needs: Mapping[str, Need]) -> SitePage:
     )
     made = f"{held.kind}, {wording.day(held.on.isoformat())}. {len(held.answers)} needs, framework: {held.framework.title}. {owner}"
     return SitePage(INDEX, "Key findings", f"Needs assessment: {scope} in {area}", made, tuple(parts))
+
+
+def beside(held: Assessment, needs: Sequence[str], key: str = "outcomes") -> SiteBlock:
+    """The outcomes table, or a line that says why there is none."""
+    found = tables.outcomes(held, needs, key)
+    if found.rows:
+        return found
+    area = wording.name_of(held.area)
+    return Paragraph(
+        f"Nothing on the shelf stands beside {area}: it has no region, nation or statistical neighbours there.",
+        (),
+        "note",
+    )
 
 
 def _opening(held: Assessment) -> str:
@@ -151,7 +164,7 @@ def chapter_page(held: Assessment, chapter: ChapterState, needs: Mapping[str, Ne
     if chapter.needs:
         summary = Summary("needs", spec.title, tuple(needs[need] for need in chapter.needs))
         said = _voiced(held, chapter, refs)
-        blocks: tuple[SiteBlock, ...] = (summary, tables.outcomes(held, chapter.needs, f"{spec.id}-outcomes"), *said)
+        blocks: tuple[SiteBlock, ...] = (summary, beside(held, chapter.needs, f"{spec.id}-outcomes"), *said)
         parts.append(SitePart("needs-here", "Needs", blocks))
         provided = tables.services(held, chapter.needs, f"{spec.id}-services")
         if provided is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import time
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,7 +15,10 @@ import pytest
 
 from hna.assessment.assess import assess_area
 from hna.assessment.record import Assessment
+from hna.errors import HnaError
+from hna.evidence.shelf import Shelf
 from hna.evidence.shelf import shipped as shelf_root
+from hna.model.spec import read_model
 from hna.publish.outputs import OutputError
 from hna.publish.site import finding_words, make_site, write_site
 from hna.publish.site_page import render_page
@@ -130,6 +134,60 @@ def test_the_same_bytes_and_old_pages_go(held: Assessment, folder: Path) -> None
     write_site(held, folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert sum(map(len, before.values())) < 10_000_000
+
+
+def test_thirty_needs_are_written_within_a_minute_and_ten_megabytes(tmp_path: Path) -> None:
+    shelf = Shelf(None)
+    placed = [name for name, file in shelf.models().items() if read_model(file).chapter != "settings-and-groups"]
+    held = assess_area("Cornwall", "life-course", needs=placed[:30], draws=100, on=ON, words=finding_words)
+    assert len(held.answers) == 30
+    assert held.faults == ()
+    started = time.process_time()
+    files = write_site(held, tmp_path / "site")
+    assert time.process_time() - started < 60
+    assert sum(path.stat().st_size for path in files) < 10_000_000
+
+
+def test_a_place_with_nothing_to_stand_beside_says_so() -> None:
+    held = assess_area("England", "adults", needs=("loneliness", "psychosis"), draws=50, on=ON, words=finding_words)
+    site, _ = make_site(held)
+    text = {page.file: render_page(site, page) for page in site.pages}
+    assert "Nothing on the shelf stands beside England" in text["index.html"]
+    assert "Nothing on the shelf stands beside England" in text["chapter-mental-health.html"]
+
+
+def test_services_stand_on_the_page_of_their_need_and_their_absence_in_the_chapter(tmp_path: Path) -> None:
+    run = tmp_path / "programme.yaml"
+    run.write_text(
+        "services:\n- {need: speech-language, service: Speech therapy, provider: NHS trust, reaches: 40 children, "
+        "source: Service plan, checked_on: 2026-01-05}\n"
+    )
+    held = assess_area(
+        "Halton", needs=("speech-language", "learning-disability"), draws=50, on=ON, words=finding_words, programme=run
+    )
+    site, book = make_site(held)
+    text = {page.file: render_page(site, page) for page in site.pages}
+    assert "Speech therapy" in text["need-speech-language.html"]
+    assert "5 January 2026" in text["chapter-early-years.html"]
+    assert "keeps a count of" in text["need-learning-disability.html"]
+    assert "Missing core data: Current services" in text["chapter-disability-and-complex-needs.html"]
+    assert "Missing core data: Current services" not in text["chapter-early-years.html"]
+    assert "Services" in {sheet.name for sheet in book.sheets}
+    run.write_text("services:\n- {need: nothing, service: Some, checked_on: 2030-01-05}\n")
+    with pytest.raises(HnaError) as raised:
+        assess_area("Halton", needs=("speech-language",), draws=50, on=ON, programme=run)
+    assert "'nothing' is not in the framework" in str(raised.value)
+    assert "lies ahead" in str(raised.value)
+
+
+def test_a_need_without_guidance_says_so(tmp_path: Path, workspace: Workspace) -> None:
+    workspace.prevalence(rows=workspace.rates_rows())
+    workspace.population(rows=workspace.people_rows())
+    workspace.model()
+    held = assess_area("N01", "older-people", draws=50, on=ON, workspace=workspace.root, words=finding_words)
+    site, _ = make_site(held)
+    (page,) = [render_page(site, page) for page in site.pages if page.file == "need-sleeplessness.html"]
+    assert "(W902)" in page
 
 
 def test_a_file_in_the_way(held: Assessment, tmp_path: Path) -> None:
