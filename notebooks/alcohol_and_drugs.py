@@ -26,7 +26,16 @@ from hna.answers.thresholds import by_threshold
 from hna.assessment.assess import assess_area
 from hna.evidence.shelf import Shelf
 from hna.evidence.source import KnownSource, PrevalenceSource
-from hna.publish.shown import figures_of, show_across, show_assessment, show_lines, show_need, show_table, show_together
+from hna.publish.shown import (
+    figures_of,
+    show_across,
+    show_assessment,
+    show_gather,
+    show_lines,
+    show_need,
+    show_table,
+    show_together,
+)
 from hna.publish.site import finding_words, write_site
 
 DRAWS = int(os.environ.get("HNA_NOTEBOOK_DRAWS", "5000"))
@@ -177,6 +186,12 @@ show_together(*(
     part for name, found in answers.items()
     for part in (show_lines([found.model.title]), show_need(report, name, "limits", "practice"))
 ))  # fmt: skip
+
+# %% [markdown]
+# ## Annex: what readers of health estimates must be told (GATHER)
+
+# %%
+show_gather(report)
 
 # %%
 write_site(assessment, OUT.joinpath("assessment"))[0].name

@@ -28,7 +28,7 @@ from hna.answers.indicator_file import compare_indicators
 from hna.answers.known_indicator import known_indicator
 from hna.assessment.assess import assess_area
 from hna.evidence.shelf import Shelf, shipped
-from hna.publish.shown import labelled, show_across, show_assessment, show_lines, show_need, show_table
+from hna.publish.shown import labelled, show_across, show_assessment, show_gather, show_lines, show_need, show_table
 from hna.publish.site import finding_words, write_site
 
 DRAWS = int(os.environ.get("HNA_NOTEBOOK_DRAWS", "5000"))
@@ -205,6 +205,12 @@ show_need(report, "child-mental-disorder", "sure", "assumptions", "limits", "pra
 
 # %%
 show_lines([("The framework", assessment.framework.words)])
+
+# %% [markdown]
+# ## Annex: what readers of health estimates must be told (GATHER)
+
+# %%
+show_gather(report)
 
 # %%
 write_site(assessment, OUT.joinpath("assessment"))[0].name

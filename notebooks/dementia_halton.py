@@ -20,7 +20,7 @@
 import os
 
 import hna
-from hna.publish.shown import show_need, show_table
+from hna.publish.shown import show_gather, show_need, show_table
 
 DRAWS = int(os.environ.get("HNA_NOTEBOOK_DRAWS", "5000"))
 SEED = 1
@@ -100,3 +100,9 @@ show_need(report, "dementia", "findings", "who", "when")
 
 # %%
 show_need(report, "dementia", "sure", "assumptions", "evidence", "missing", "limits")
+
+# %% [markdown]
+# ## Annex: what readers of health estimates must be told (GATHER)
+
+# %%
+show_gather(report)

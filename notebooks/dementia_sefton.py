@@ -25,7 +25,7 @@ import hna
 from hna.answers.within import need_within
 from hna.assessment.assess import assess_area
 from hna.evidence.shelf import shipped
-from hna.publish.shown import show_across, show_assessment, show_lines, show_need, show_table
+from hna.publish.shown import show_across, show_assessment, show_gather, show_lines, show_need, show_table
 from hna.publish.site import finding_words, write_site
 
 DRAWS = int(os.environ.get("HNA_NOTEBOOK_DRAWS", "5000"))
@@ -212,6 +212,12 @@ show_need(report, "dementia", "missing", "limits", "practice")
 
 # %%
 show_need(report, "dementia", "evidence")
+
+# %% [markdown]
+# ## Annex: what readers of health estimates must be told (GATHER)
+
+# %%
+show_gather(report)
 
 # %%
 write_site(assessment, OUT.joinpath("assessment"))[0].name

@@ -30,7 +30,7 @@ from hna.assessment.assess import assess_area
 from hna.errors import HnaError
 from hna.evidence.shelf import Shelf
 from hna.indicators.neighbours import neighbour_average
-from hna.publish.shown import labelled, show_across, show_assessment, show_lines, show_need, show_table
+from hna.publish.shown import labelled, show_across, show_assessment, show_gather, show_lines, show_need, show_table
 from hna.publish.site import finding_words, write_site
 
 DRAWS = int(os.environ.get("HNA_NOTEBOOK_DRAWS", "5000"))
@@ -228,6 +228,12 @@ show_assessment(assessment, "missing")
 
 # %%
 show_assessment(assessment, "priorities")
+
+# %% [markdown]
+# ## Annex: what readers of health estimates must be told (GATHER)
+
+# %%
+show_gather(report)
 
 # %%
 write_site(assessment, OUT.joinpath("assessment"))[0].name

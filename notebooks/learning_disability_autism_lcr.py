@@ -26,7 +26,16 @@ from pathlib import Path
 
 import hna
 from hna.assessment.assess import assess_area
-from hna.publish.shown import figures_of, labelled, show_across, show_assessment, show_lines, show_need, show_together
+from hna.publish.shown import (
+    figures_of,
+    labelled,
+    show_across,
+    show_assessment,
+    show_gather,
+    show_lines,
+    show_need,
+    show_together,
+)
 from hna.publish.site import finding_words, write_site
 
 DRAWS = int(os.environ.get("HNA_NOTEBOOK_DRAWS", "5000"))
@@ -114,6 +123,15 @@ show_need(report, "learning-disability-adults", "compared")
 # %% [markdown]
 # The two rest on different studies. That more children than adults seem to be known, or fewer, says as much of the studies as of the
 # services.
+
+# %% [markdown]
+# ### Autism: referrals are not people with autism
+#
+# Referrals for suspected autism are counted for some of the six. They are listed beside the estimate and no gap is formed, for the reason
+# that the ledger gives.
+
+# %%
+show_need(report, "autism", "compared")
 
 # %% [markdown]
 # ## How the authorities compare
@@ -205,6 +223,12 @@ show_together(*(part for need in answers for part in (show_lines([titles[need]])
 # %%
 assessment = assess_area("Halton", needs=CHILDREN, draws=DRAWS, words=finding_words)
 show_assessment(assessment, "emergence", "triangulation", "voices", "counts", "missing")
+
+# %% [markdown]
+# ## Annex: what readers of health estimates must be told (GATHER)
+
+# %%
+show_gather(report)
 
 # %%
 write_site(assessment, OUT.joinpath("assessment"))[0].name

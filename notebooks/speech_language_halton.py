@@ -23,7 +23,7 @@ from pathlib import Path
 
 import hna
 from hna.assessment.assess import assess_area
-from hna.publish.shown import show_assessment, show_lines, show_need
+from hna.publish.shown import show_assessment, show_gather, show_lines, show_need
 from hna.publish.site import finding_words, write_site
 
 DRAWS = int(os.environ.get("HNA_NOTEBOOK_DRAWS", "5000"))
@@ -120,6 +120,12 @@ show_assessment(assessment, "priorities")
 
 # %%
 show_need(report, "speech-language", "limits", "practice")
+
+# %% [markdown]
+# ## Annex: what readers of health estimates must be told (GATHER)
+
+# %%
+show_gather(report)
 
 # %%
 write_site(assessment, OUT.joinpath("assessment"))[0].name

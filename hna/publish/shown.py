@@ -22,6 +22,7 @@ from hna.publish.block_record import footnotes_of, from_record, to_record
 from hna.publish.content import Block, Cell, Column, Footnote, Item, Items, Panels, Paragraph, Pictures, Table
 from hna.publish.facts import facts_of
 from hna.publish.figures import ABSENT, cell
+from hna.publish.gather import gather
 from hna.publish.links import address, licence
 from hna.publish.report import Report
 from hna.publish.rounding import Value, plain, say_percent
@@ -111,6 +112,11 @@ def show_need(report: Report, need: str, *parts: str, only: Sequence[Only] | Onl
     used = set(footnotes_of(to_record(blocks)))
     none = (Paragraph("Nothing is recorded.", (), "note"),)
     return Shown(blocks or none, tuple(note for note in notes if note.number in used))
+
+
+def show_gather(report: Report) -> Shown:
+    """The GATHER checklist of a report, filled in: the annex of every in-depth assessment."""
+    return Shown(gather([facts_of(found) for found in report.answers], report.citations, report.level).blocks)
 
 
 _PARTS = (
@@ -315,6 +321,7 @@ __all__ = [
     "figures_of",
     "show_across",
     "show_assessment",
+    "show_gather",
     "show_lines",
     "show_need",
     "show_table",

@@ -6,7 +6,9 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from hna.assessment.record import Assessment
 from hna.errors import Fault
@@ -41,6 +43,27 @@ __all__ = ["finding_words", "make_site", "report_of", "write_site"]
 _STAGE = ".hna-site-"
 
 
+_NAMED = (
+    ("gap.csv, comparisons.csv and the workbook hold", "The workbook holds"),
+    ("gap.csv and the workbook hold", "the workbook holds"),
+    ("run.json", RECORD),
+)  # fmt: skip
+"""Files that a report names, and what stands in their place beside a site."""
+
+
+def _at_home(held: Any) -> Any:
+    """Content of a report with the names of a site's own files."""
+    if isinstance(held, str):
+        for name, own in _NAMED:
+            held = held.replace(name, own)
+        return held
+    if isinstance(held, tuple):
+        return tuple(map(_at_home, held))
+    if is_dataclass(held) and not isinstance(held, type):
+        return replace(held, **{part.name: _at_home(getattr(held, part.name)) for part in fields(held)})
+    return held
+
+
 def report_of(held: Assessment) -> Report:
     """The answers of an assessment, as a report."""
     return Report(tuple(held.answers.values()), held.arguments, held.notes)
@@ -48,7 +71,7 @@ def report_of(held: Assessment) -> Report:
 
 def make_site(held: Assessment) -> tuple[Site, Content]:
     """The site of an assessment, and the content of its workbook."""
-    content = make_content(report_of(held))
+    content: Content = _at_home(make_content(report_of(held)))
     needs = {need.id: need for need in content.needs}
     sources, refs = _sources(held, content)
     shell = [*pages(held, content, needs, refs)]
