@@ -63,6 +63,12 @@ def _say(error: HnaError) -> None:
         _error(str(fault))
 
 
+def _bytes(gigabytes: float) -> int:
+    if not 0 < gigabytes < 1e6:
+        raise ModelError(Fault(f"--memory is {gigabytes:g}", "Give gigabytes, such as 4", field="--memory"))
+    return int(gigabytes * 1_000_000_000)
+
+
 def _years(year: list[int] | None, years: str | None) -> tuple[int, ...] | None:
     if years is None:
         return tuple(year) if year else None
@@ -126,7 +132,9 @@ def run(
     by: Annotated[
         str,
         typer.Option(
-            metavar="sex,age", help="Subgroups to report: sex, age, both or none. Severity is always reported."
+            metavar="sex,age",
+            help="Subgroups to report: sex, age, both or none; severity is always reported. With small areas in the workspace also "
+            "small-area, ward, authority, region, england, deprivation-quintile, deprivation-decile: sums of them.",
         ),
     ] = "sex,age",
     draws: Annotated[int, typer.Option(metavar="N", help="Draws of the simulation.")] = 5000,
@@ -151,6 +159,9 @@ def run(
     ods: Annotated[
         bool, typer.Option("--ods", help="Also write report.ods, the workbook in the open format (needs LibreOffice).")
     ] = False,
+    memory: Annotated[
+        float, typer.Option(metavar="GB", help="Memory that draws may use; what would need more is refused at once.")
+    ] = 4.0,
 ) -> None:
     """Estimate need, set it beside the numbers known to services, and write the report.
 
@@ -168,6 +179,7 @@ def run(
     request = Request(
         tuple(needs or ()), tuple(area or ()), population, _years(year, years), subgroups, draws, seed, level, workspace,
         disclosure, keep_draws, ledger, tuple(name for name, asked in (("word", word), ("pdf", pdf), ("ods", ods)) if asked),
+        _bytes(memory),
     )  # fmt: skip
     with _progress() as progress:
         report, files = run(request, out, progress, connect(scheduler) if scheduler else None)

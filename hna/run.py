@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 
 from hna.answers.answer import Answer, answer
 from hna.answers.beside import beside
-from hna.answers.distributed import each_in_order
+from hna.answers.distributed import each_in_order, on
 from hna.answers.plan import Held, Plan, check_codes, gap_years, people_for, plan, populations_on
+from hna.answers.small_areas import BY, SmallAreas, besides, is_small, other_years, small_areas
+from hna.answers.stream import MEMORY, Runner
 from hna.errors import AxisError, Fault, HnaError, ModelError
 from hna.evidence.known import read_known
 from hna.evidence.population import Population
@@ -31,6 +33,7 @@ from hna.publish.report import Report
 DEFAULT_AREAS = ("Halton", "Sefton")
 DEFAULT_SEED = 1
 SUBGROUPS = ("sex", "age")
+"""Of people; the sums of small areas that can be asked for besides are `hna.answers.small_areas.BY`."""
 Progress = Callable[[str, int, int], None]
 
 
@@ -44,13 +47,14 @@ class Request:
     areas : names or codes; empty for Halton and Sefton, or the areas of the analyst's own populations.
     population : the only population to use; None to choose from the shelf.
     years : None for the latest estimate and every fifth projected year.
-    by : subgroups reported: any of sex, age.
+    by : subgroups reported: any of sex, age; and small areas or sums of them, of `hna.answers.small_areas.BY`.
     draws, seed, level : of the simulation.
     workspace : the analyst's folder.
     disclosure : preset, or none.
     keep_draws : whether to write draws.nc.
     ledger : folder that lists what was released before.
     formats : documents to write as well: any of word, pdf, ods.
+    memory : bytes that draws may use; more is refused before it starts.
     """
 
     needs: tuple[str, ...] = ()
@@ -66,11 +70,13 @@ class Request:
     keep_draws: bool = False
     ledger: Path | None = None
     formats: tuple[str, ...] = ()
+    memory: int = MEMORY
 
     def arguments(self) -> dict[str, object]:
         """As written to run.json."""
         found = asdict(self)
         places = {"workspace": self.workspace, "ledger": self.ledger}
+        del found["memory"]  # changes nothing that is written
         return found | {name: None if path is None else path.as_posix() for name, path in places.items()}
 
 
@@ -95,9 +101,12 @@ def check_request(request: Request) -> None:
         faults.extend(error.faults)
     if request.seed < 0:
         faults.append(Fault(f"seed is {request.seed}", "Give a whole number from 0", field="--seed"))
-    unknown = [name for name in request.by if name not in SUBGROUPS]
+    unknown = [name for name in request.by if name not in (*SUBGROUPS, *BY)]
     if unknown:
-        faults.append(Fault("subgroups are unknown", f"Use {' and '.join(SUBGROUPS)}", field="--by", rows=unknown))
+        faults.append(Fault("subgroups are unknown", f"Use {', '.join((*SUBGROUPS, *BY))}", field="--by", rows=unknown))
+    if set(request.by) & set(BY) and request.disclosure != NONE:
+        remedy = "Give --disclosure none, and publish no count of small numbers; or leave small areas out of --by"
+        faults.append(Fault("disclosure control does not cover sums of small areas yet", remedy, field="--disclosure"))
     try:
         read_presets(Shelf(request.workspace)).check(request.disclosure)
     except HnaError as error:
@@ -155,8 +164,11 @@ def assess(
     plans = {group: _planned(group, request, shelf) for group in dict.fromkeys(model.group for model in models)}
     answered: list[Answered] = []
     faults: dict[str, Fault] = {}
-    attempt = partial(_attempt, request=request, plans=plans, shelf=shelf if client is None else None)
-    attempts = map(attempt, models) if client is None else each_in_order(client, attempt, models)
+    small = _small(request, plans, shelf)
+    here = client is None or small is not None
+    runner = on(client) if client is not None and small is not None else None
+    attempt = partial(_attempt, request=request, plans=plans, shelf=shelf if here else None, small=small, runner=runner)
+    attempts = map(attempt, models) if here else each_in_order(client, attempt, models)
     for n, model in enumerate(models):
         if progress:
             progress(model.title, n, len(models))
@@ -168,6 +180,7 @@ def assess(
     if faults:
         raise ModelError(faults.values())
     notes += [note for chosen in plans.values() for note in chosen.notes]
+    notes += small.notes if small else ()
     report = Report(tuple(one.answer for one in answered), request.arguments(), tuple(notes))
     if request.disclosure == NONE:
         return report
@@ -222,14 +235,34 @@ def _planned(group: str, request: Request, shelf: Shelf) -> Plan:
     return plan(shelf, areas, request.population, request.years)
 
 
-def _attempt(model: Model, request: Request, plans: Mapping[str, Plan], shelf: Shelf | None) -> Answered | HnaError:
+def _small(request: Request, plans: Mapping[str, Plan], shelf: Shelf) -> SmallAreas | None:
+    """Small areas, where they or sums of them are asked for."""
+    wanted = [name for name in request.by if name in BY]
+    areas = plans[""].areas if "" in plans else ()
+    if not areas or not (wanted or any(map(is_small, areas))):
+        return None
+    own = request.population if any(map(is_small, areas)) else None
+    return small_areas(shelf, areas, wanted, request.years, own)
+
+
+def _attempt(
+    model: Model,
+    request: Request,
+    plans: Mapping[str, Plan],
+    shelf: Shelf | None,
+    small: SmallAreas | None = None,
+    runner: Runner | None = None,
+) -> Answered | HnaError:
     try:
-        return _answer(model, shelf or Shelf(request.workspace), request, plans[model.group])
+        with_small = small if not model.group else None
+        return _answer(model, shelf or Shelf(request.workspace), request, plans[model.group], with_small, runner)
     except HnaError as error:
         return error
 
 
-def _answer(model: Model, shelf: Shelf, request: Request, chosen: Plan) -> Answered:
+def _answer(
+    model: Model, shelf: Shelf, request: Request, chosen: Plan, small: SmallAreas | None, runner: Runner | None
+) -> Answered:
     faults: list[Fault] = []
     known = []
     for use in model.known:
@@ -245,14 +278,19 @@ def _answer(model: Model, shelf: Shelf, request: Request, chosen: Plan) -> Answe
     if faults:
         raise ModelError(faults)
     pairs, extended = gap_years(shelf, chosen, known, request.population)
-    people = people_for(shelf, extended, rates)
-    found = answer(rates, people, known, request.by, request.level, pairs, request.keep_draws)
+    people = people_for(shelf, besides(extended) if small else extended, rates)
+    by = [name for name in request.by if name in SUBGROUPS]
+    found = answer(
+        rates, other_years(people, small) if small else people, known, by, request.level, pairs,
+        request.keep_draws, small, request.memory, runner,
+    )  # fmt: skip
     # Where counts are to be protected, comparisons are made of what is printed of them, and scenarios without them.
     bare = request.disclosure == NONE
     counts, counted = (known, pairs) if bare else ([], {})
-    scenarios = [answer(one, people, counts, (), request.level, counted) for one in rates.scenarios]
+    whole = people or ([small.above()] if small else [])
+    scenarios = [answer(one, whole, counts, (), request.level, counted) for one in rates.scenarios]
     found = replace(found, scenarios=tuple(scenarios))
-    if bare:
+    if bare and people:
         found = beside(found, people, pairs, shelf, request.level)
     return Answered(found, people, pairs)
 

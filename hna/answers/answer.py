@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,9 @@ from hna.answers.gap_rows import GapRows
 from hna.answers.ledger import Ledger
 from hna.answers.need import Block, age_of_evidence, blocks
 from hna.answers.rows import COLUMNS, QUANTITIES
-from hna.answers.stream import summarise
+from hna.answers.small_areas import SmallAreas
+from hna.answers.stream import MEMORY, Runner, summarise
+from hna.answers.summary import Summary
 from hna.answers.waterfall import WaterfallStep, waterfall
 from hna.errors import Fault
 from hna.evidence.known import Known
@@ -27,6 +30,24 @@ from hna.model.spec import Model
 Array = NDArray[np.float64]
 
 Draws = dict[tuple[str, int, str], Array]
+
+
+SHOWN = 400
+"""Most areas of one level on a page and in a workbook; the figures of more go to gap.csv alone."""
+_ROWS = 2000
+
+
+class Streamed(NamedTuple):
+    """Figures of many places, held as arrays, and the codes of each year."""
+
+    summary: Summary
+    told: Mapping[int, Sequence[str]]
+
+    def frames(self) -> Iterator[pd.DataFrame]:
+        """The rows of gap.csv, some places at a time."""
+        rates, places = self.summary.rates, len(self.summary.places)
+        for start in range(0, places, _ROWS):
+            yield _ordered(rates, [self.summary.of(range(start, min(start + _ROWS, places))).frame(self.told)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +66,7 @@ class Answer:
     citations : every source.
     notes : bridges and assumptions, in words.
     draws : need by severity, year and area, if kept.
+    more : figures of many small areas, which go to gap.csv and to no page.
     comparisons : one row an area, quantity and comparator, in the columns of comparisons.csv.
     scenarios : where the model asks for an envelope, the whole run again on each further source alone.
     """
@@ -62,6 +84,7 @@ class Answer:
     draws: Draws = field(default_factory=dict)
     comparisons: pd.DataFrame = field(default_factory=pd.DataFrame)
     scenarios: tuple[Answer, ...] = ()
+    more: tuple[Streamed, ...] = ()
 
     @property
     def model(self) -> Model:
@@ -83,8 +106,11 @@ def answer(
     level: float,
     gap_year: Mapping[tuple[str, str], int],
     keep_draws: bool = False,
+    small: SmallAreas | None = None,
+    memory: int = MEMORY,
+    runner: Runner | None = None,
 ) -> Answer:
-    """Everything said of one need, one area and year at a time; no block is kept.
+    """Everything said of one need: draws are formed, read and dropped block by block.
 
     Parameters
     ----------
@@ -95,6 +121,14 @@ def answer(
     level : confidence level.
     gap_year : for each source of counts and area code, the year of need that it is compared with.
     keep_draws : whether to keep the draws of need.
+    small : small areas assessed besides, and what they add up to.
+    memory : bytes that blocks may use.
+    runner : runs the blocks of small areas elsewhere.
+
+    Raises
+    ------
+    QuantityError
+        If that would not fit, before it starts.
     """
     tables: list[pd.DataFrame] = []
     ledgers: list[Ledger] = []
@@ -103,18 +137,32 @@ def answer(
     notes: dict[str, None] = dict.fromkeys(rates.notes)
     kept: Draws = {}
     cited: dict[str, Cited] = {source.id: source for source in rates.citations}
-    for population in populations:
-        notes |= dict.fromkeys(population.bridges)
-        cited |= {source.id: source for source in population.citations}
-        told = {year: need_flags(rates, population, year) for year in population.years}
-        found = summarise(rates, population, by=("severity", *by), level=level, keep_draws=keep_draws)
-        tables.append(found.frame(told))
-        for (s, severity), (a, area), (y, year) in product(
-            enumerate(rates.severities), enumerate(population.areas), enumerate(population.years)
+    more: list[Streamed] = []
+    parts: list[Population | None] = [*populations, *([None] if small else [])]
+    for part in parts:
+        groups = () if part or not small else small.groups
+        below = part or (small.population if small else populations[0])
+        notes |= dict.fromkeys(below.bridges)
+        cited |= {source.id: source for source in below.citations}
+        told = {year: need_flags(rates, below, year) for year in below.years}
+        asked = small.asked if small and not part else ()
+        found = summarise(
+            rates, below, by=("severity", *by), level=level, keep_draws=keep_draws, groups=groups, memory=memory,
+            errors_of=small.errors_of if small and not part else None, keep=[area.code for area in asked],
+            runner=None if part else runner,
+        )  # fmt: skip
+        first = 0 if part or (small and small.each) else len(below.areas)
+        shown = first if len(below.areas) <= SHOWN else len(below.areas)
+        tables.append(found.of(range(shown, len(found.places))).frame(told))
+        if first < shown:
+            more.append(Streamed(found.of(range(first, shown)), told))
+        for (s, severity), (code, n), (y, year) in product(
+            enumerate(rates.severities), found.kept.items(), enumerate(below.years)
         ):
             if keep_draws:
-                kept[severity, year, area.code] = found.draws[s, a, y]
-        for counts, block in _counted_blocks(rates, population, known, gap_year):
+                kept[severity, year, code] = found.draws[s, n, y]
+        population = part or (small.above() if small else below)
+        for counts, block in _counted_blocks(rates, population, known, gap_year, found if asked else None):
             cited |= {one.source.id: one.source for one in counts}
             flags = sorted({*told[block.year], "N461"}) if block.realised else told[block.year]
             gaps = GapRows(rates, block, counts, by, level, flags, population.base)
@@ -123,11 +171,12 @@ def answer(
             refusals.extend(gaps.refusals)
             if gaps.leverage is not None:
                 leverages[block.area.code] = gaps.leverage
-    first = populations[0]
-    steps = waterfall(rates, first, level)
+    one = populations[0] if populations else population
+    steps = waterfall(rates, one, level)
     return Answer(
         rates, _ordered(rates, tables), tuple(ledgers), steps,
-        (first.areas[0], first.years[0]), leverages, tuple(refusals), tuple(cited.values()), tuple(notes), tuple(known), kept,
+        (one.areas[0], one.years[0]), leverages, tuple(refusals), tuple(cited.values()), tuple(notes), tuple(known), kept,
+        more=tuple(more),
     )  # fmt: skip
 
 
@@ -145,9 +194,16 @@ def _ordered(rates: Rates, tables: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _counted_blocks(
-    rates: Rates, population: Population, known: Sequence[Known], gap_year: Mapping[tuple[str, str], int]
+    rates: Rates,
+    population: Population,
+    known: Sequence[Known],
+    gap_year: Mapping[tuple[str, str], int],
+    summed: Summary | None = None,
 ) -> Iterator[tuple[list[Known], Block]]:
-    """Need of each area and year that counts are set beside, and those counts."""
+    """Need of each area and year that counts are set beside, and those counts.
+
+    Need that is a sum over small areas keeps the draws of that sum: its cells are in the proportions of the area's own.
+    """
     for a, area in enumerate(population.areas):
         for y, year in enumerate(population.years):
             here = [
@@ -158,7 +214,13 @@ def _counted_blocks(
             if here:
                 people = population.people[a : a + 1, y : y + 1]
                 alone = replace(population, areas=(area,), years=(year,), people=people)
-                yield here, next(blocks(rates, alone))
+                block = next(blocks(rates, alone))
+                if summed is not None:
+                    drawn = summed.draws[:, summed.kept[area.code], y, None, None]
+                    sums = block.draws.sum(axis=(1, 2), keepdims=True)
+                    share = np.divide(drawn, sums, out=np.zeros_like(sums), where=sums > 0)
+                    block = replace(block, draws=block.draws * share, realised=True)
+                yield here, block
 
 
 def _counted(counts: Known, code: str, year: int) -> int:

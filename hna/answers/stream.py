@@ -24,7 +24,8 @@ from hna.model.rates import Rates
 
 Array = NDArray[np.float64]
 
-MEMORY = 1_000_000_000
+Runner = Callable[[Work, Iterable[Chunk]], Iterator[Found]]
+MEMORY = 4_000_000_000
 """Bytes above the input that a stream may use, unless asked otherwise."""
 CHUNK = 256
 """Most areas in a chunk; with many draws fewer, so that a block stays in a processor's cache."""
@@ -73,7 +74,7 @@ def summarise(
     keep_draws: bool = False,
     keep: Collection[str] = (),
     chunk: int | None = None,
-    runner: Callable[[Work, Iterable[Chunk]], Iterator[Found]] | None = None,
+    runner: Runner | None = None,
 ) -> Summary:
     """Need, and the gap to people known, for every area, year and group, without holding their draws.
 

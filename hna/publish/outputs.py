@@ -27,7 +27,8 @@ from hna.publish.ods import converter, write_ods
 from hna.publish.page import render_content
 from hna.publish.pdf import write_pdf
 from hna.publish.report import Report
-from hna.publish.tables import open_tables, write_table
+from hna.publish.schema import GAP
+from hna.publish.tables import open_tables, streamed, write_table
 from hna.publish.word import docx_library, write_word
 from hna.publish.workbook import write_content
 
@@ -92,6 +93,7 @@ def write_outputs(report: Report, out: Path) -> list[Path]:
         "report.html": lambda path: _text(path, render_content(content)),
         "report.xlsx": lambda path: write_content(content, path),
         **{schema.file: partial(write_table, table) for schema, table in tables.items()},
+        GAP.file: lambda path: write_table(tables[GAP], path, streamed(report)),
         METADATA: lambda path: _text(path, metadata(report, tables)),
         DICTIONARY: lambda path: _text(path, dictionary(report, tables)),
         "run.json": lambda path: _text(path, json.dumps(describe(report), indent=2, ensure_ascii=False) + "\n"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -64,12 +66,21 @@ def open_tables(report: Report) -> dict[TableSchema, pd.DataFrame]:
     }
 
 
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write any table as CSV: an empty cell where there is no number, and no formula."""
-    arrays = {str(name): _column(table[name]) for name in table.columns}
+def write_table(table: pd.DataFrame, path: Path, more: Iterable[pd.DataFrame] = ()) -> None:
+    """Write any table as CSV, and more of its rows after it: an empty cell where there is no number, and no formula."""
     with path.open("wb") as stream:
-        stream.write((",".join(arrays) + "\n").encode())
-        pa_csv.write_csv(pa.table(arrays), stream, pa_csv.WriteOptions(include_header=False, quoting_style="needed"))
+        stream.write((",".join(map(str, table.columns)) + "\n").encode())
+        for part in chain((table,), more):
+            arrays = {str(name): _column(part[name]) for name in part.columns}
+            options = pa_csv.WriteOptions(include_header=False, quoting_style="needed")
+            pa_csv.write_csv(pa.table(arrays), stream, options)
+
+
+def streamed(report: Report) -> Iterator[pd.DataFrame]:
+    """Rows of gap.csv of small areas too many for a page, some at a time."""
+    for found in report.answers:
+        for part in found.more:
+            yield from part.frames()
 
 
 def _column(values: pd.Series) -> pa.Array:
