@@ -29,16 +29,18 @@ def seconds(*things: Callable[[], object], repeat: int = 3) -> list[float]:
     return best
 
 
-def both_seconds(*things: Callable[[], object], repeat: int = 2) -> list[tuple[float, float]]:
-    """Best wall and processor time of each of several things: the second hardly minds what else the machine does."""
-    best = [(np.inf, np.inf)] * len(things)
-    for _ in range(repeat):
+def in_turn(*things: Callable[[], object], turns: int = 3) -> Array:
+    """Wall and processor seconds, shape (turn, thing, 2): things are done in turn, so that a busy moment hits them all.
+
+    Ratios are best taken turn by turn. Processor time hardly minds what else the machine does.
+    """
+    found = np.empty((turns, len(things), 2))
+    for turn in range(turns):
         for n, thing in enumerate(things):
             wall, processor = time.perf_counter(), time.process_time()
             thing()
-            spent = time.perf_counter() - wall, time.process_time() - processor
-            best[n] = min(best[n][0], spent[0]), min(best[n][1], spent[1])
-    return best
+            found[turn, n] = time.perf_counter() - wall, time.process_time() - processor
+    return found
 
 
 def memory_above(thing: Callable[[], object]) -> tuple[float, float]:
@@ -59,13 +61,14 @@ def _status(field: str) -> float:
 
 
 def limit(people: Array, draws: int, selection: str, rows: int = 256) -> Callable[[], None]:
-    """The bare work: each block copied, multiplied, put in order (or partitioned) once, and read; all threads.
+    """The bare work: each block copied, multiplied, put in order once, and read; all threads.
 
     Parameters
     ----------
     people : shape (area, year, cell).
     draws : how many.
-    selection : sort or partition.
+    selection : sort or partition every draw; or, where each limit's place is known beforehand, the draws beyond it alone:
+        no exact selection can do less than compare every draw and order the few beyond.
     rows : areas a block.
     """
     areas, years, cells = people.shape
@@ -81,7 +84,13 @@ def limit(people: Array, draws: int, selection: str, rows: int = 256) -> Callabl
             here = np.ascontiguousarray(people[start : start + rows, year])
             found = block[: len(here)]
             np.matmul(here, rates, out=found)
-            if selection == "sort":
+            if selection == "known bound":
+                few = int(place) + 2
+                np.count_nonzero(found < found[:, :1], axis=-1)
+                np.count_nonzero(found > found[:, -1:], axis=-1)
+                found[:, :few].sort(axis=-1)
+                found[:, -few:].sort(axis=-1)
+            elif selection == "sort":
                 found.sort(axis=-1)
             else:
                 found.partition(held, axis=-1)

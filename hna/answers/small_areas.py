@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -85,13 +86,21 @@ def small_areas(
     held, lookup, deprived = _population(shelf, population)
     nesting = read_nesting(shelf, lookup, UPPER)
     small, larger = [area for area in areas if is_small(area)], tuple(area for area in areas if not is_small(area))
-    above = {area.code: nesting.ancestors(area.code) for area in held.areas.areas}
+    everywhere = {code: nesting.ancestors(code) for code in nesting.parents if is_small(Area(code, code))}
+    size = Counter(up for held_by in everywhere.values() for up in held_by)
+    above = {area.code: everywhere[area.code] for area in held.areas.areas}
     wanted = {area.code for area in small}
     inside = [code for code, up in above.items() if code in wanted or any(area.code in up for area in larger)]
-    empty = [str(area) for area in larger if not any(area.code in above[code] for code in inside)]
-    if empty:
-        remedy = "Ask for authorities, regions or England of its own vintage; `hna areas` lists them"
-        raise AxisError(Fault(f"{held.record.id} holds no small area of these", remedy, field="area", rows=empty))
+    there = Counter(up for held_by in above.values() for up in held_by)
+    short = [
+        f"{area}: {there[area.code]:,} of {size[area.code]:,}"
+        for area in larger if not there[area.code] or there[area.code] < size[area.code]
+    ]  # fmt: skip
+    if short:
+        remedy = "Import all small areas of these, or ask for areas of its own vintage; `hna areas` lists them"
+        raise AxisError(
+            Fault(f"{held.record.id} does not hold the small areas of these", remedy, field="area", rows=short)
+        )
     authority = {code: next(one for one in above[code] if one.startswith(LEVELS["authority"])) for code in above}
     needed = {authority[code] for code in inside}
     chosen = [year for year in held.years if years is None or year in years]
@@ -112,7 +121,7 @@ def small_areas(
     names = [area for one in populations_on(shelf) if not one.own for area in one.areas.areas]
     for level in (level for level in LEVELS if level in by):
         found = levels(nesting, kept, (level,), names)[0]
-        group, partial = _whole(found, above, {area.code for area in larger})
+        group, partial = _whole(found, size, {area.code for area in larger})
         groups += [group] if group.areas else []
         if partial:
             notes.append(
@@ -179,12 +188,8 @@ def _holding(areas: Sequence[Area], larger: Sequence[Area], above: dict[str, lis
     return Grouping(tuple(larger), both[:, 0], both[:, 1])
 
 
-def _whole(group: Grouping, above: dict[str, list[str]], besides: set[str]) -> tuple[Grouping, int]:
+def _whole(group: Grouping, size: Mapping[str, int], besides: set[str]) -> tuple[Grouping, int]:
     """The areas of a level all of whose small areas are there, and how many are not whole."""
-    size: dict[str, int] = {}
-    for up in above.values():
-        for code in up:
-            size[code] = size.get(code, 0) + 1
     counts = np.bincount(group.parent, minlength=len(group.areas))
     whole = [n for n, area in enumerate(group.areas) if counts[n] == size[area.code]]
     kept = [n for n in whole if group.areas[n].code not in besides]

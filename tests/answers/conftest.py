@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from hna.evidence.layouts import import_file
 from hna.evidence.population import Population
 from hna.evidence.shelf import Shelf
 from hna.evidence.source import PopulationSource
@@ -50,3 +53,15 @@ def small_areas() -> Callable[..., Population]:
         return Population((record,), named, years, ("female", "male"), SINGLE, people)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def halton_small_areas(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with the small areas of Halton, as the analyst imports them."""
+    folder = tmp_path_factory.mktemp("workspace")
+    name = "lsoa11_population_mid2020_persons_syoa_england.csv.gz"
+    rows = pd.read_csv(shared / "small_areas" / name, dtype=str)
+    file = folder / "persons_mid2020.csv"
+    rows[rows["ltla21_code"] == "E06000006"].to_csv(file, index=False)
+    import_file("ons-lsoa-syoa", file, folder / "data" / "population" / "halton-2020")
+    return folder

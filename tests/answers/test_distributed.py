@@ -129,6 +129,18 @@ def test_a_whole_run_on_two_workers_leaves_the_same_files(cluster, small, tmp_pa
     }
 
 
+@pytest.mark.shared
+@pytest.mark.filterwarnings("ignore")
+def test_small_areas_on_two_workers_leave_the_same_files(cluster, halton_small_areas, tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    asked = Request(
+        ("dementia",), ("Halton",), by=("small-area", "deprivation-quintile"), draws=80, workspace=halton_small_areas
+    )
+    run(asked, here)
+    run(asked, there, client=cluster)
+    assert (here / "gap.csv").read_bytes() == (there / "gap.csv").read_bytes()
+
+
 def test_a_scheduler_that_does_not_answer_is_named():
     with pytest.raises(HnaError, match="no scheduler answers"):
         on_cluster.connect("tcp://127.0.0.1:9")

@@ -1,0 +1,107 @@
+"""A run over small areas: they add up in every draw, by deprivation too, and each is the same alone or among all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hna.answers import answer as answers
+from hna.errors import AxisError, QuantityError
+from hna.run import Request, assess, run
+
+pytestmark = pytest.mark.shared
+HALTON = "E06000006"
+EVERYTHING = ("small-area", "authority", "region", "deprivation-quintile")
+
+
+@pytest.fixture(scope="module")
+def workspace(halton_small_areas):
+    """A workspace with the small areas of Halton, as the analyst imports them."""
+    return halton_small_areas
+
+
+def _asked(workspace, **more):
+    return Request(**{"needs": ("dementia",), "areas": ("Halton",), "draws": 200, "workspace": workspace, **more})
+
+
+@pytest.fixture(scope="module")
+def report(workspace):
+    """Halton by its small areas, with draws."""
+    return assess(_asked(workspace, by=EVERYTHING, keep_draws=True))
+
+
+def _need(report, year=2020):
+    figures = report.answers[0].figures
+    chosen = (figures["quantity"] == "need") & (figures["year"] == year) & (figures["severity"] == "")
+    return figures[chosen & (figures["age_band"] == "all") & (figures["sex"] == "persons")].set_index("area_code")
+
+
+def test_small_areas_and_fifths_add_up_to_the_authority_in_every_draw(report):
+    draws = report.answers[0].draws
+    for severity in report.answers[0].rates.severities:
+        of = {code: drawn for (stratum, year, code), drawn in draws.items() if (stratum, year) == (severity, 2020)}
+        small = [drawn for code, drawn in of.items() if code.startswith("E01")]
+        fifths = [drawn for code, drawn in of.items() if "-IMD2019-Q" in code]
+        assert (len(small), len(fifths)) == (79, 5)
+        np.testing.assert_allclose(np.sum(small, axis=0), of[HALTON], rtol=1e-9)
+        np.testing.assert_allclose(np.sum(fifths, axis=0), of[HALTON], rtol=1e-9)
+    need = _need(report)
+    lower, upper = np.quantile(draws["", 2020, HALTON], [0.025, 0.975])
+    assert (need.loc[HALTON, "lower"], need.loc[HALTON, "upper"]) == pytest.approx((lower, upper))
+    assert "Halton, fifth 1 of 5 (most deprived), IMD 2019" in set(need["area_name"])
+
+
+def test_the_authority_is_what_it_is_without_small_areas(report, workspace):
+    plain = assess(_asked(workspace, years=(2020,), population="ons-mye-2020", by=()))
+    with_small, without = _need(report).loc[HALTON], _need(plain).loc[HALTON]
+    assert with_small["estimate"] == pytest.approx(without["estimate"], rel=1e-12)
+    assert with_small["upper"] == pytest.approx(without["upper"], rel=0.05)  # who is there is chance in small areas
+    figures = report.answers[0].figures
+    here = (figures["area_code"] == HALTON) & (figures["year"] == 2020) & (figures["severity"] == "")
+    beside = figures[here].set_index("quantity")
+    assert beside.loc["gap", "estimate"] == pytest.approx(with_small["estimate"] - beside.loc["known", "estimate"])
+    drawn = report.answers[0].draws["", 2020, HALTON]
+    assert beside.loc["gap", "probability"] == pytest.approx((drawn > beside.loc["known", "estimate"]).mean(), abs=0.05)
+    assert sorted(figures.loc[figures["area_code"] == HALTON, "year"].unique())[-1] > 2023
+
+
+def test_a_small_area_is_the_same_alone_or_among_all(report, workspace):
+    code = "E01012367"
+    alone = _need(assess(_asked(workspace, areas=(code,), by=()))).loc[code]
+    among = _need(report).loc[code]
+    assert alone[["estimate", "lower", "upper"]].tolist() == pytest.approx(
+        among[["estimate", "lower", "upper"]].tolist()
+    )
+    assert alone["flags"] == among["flags"]
+
+
+def test_a_level_is_shown_only_whole(report, workspace):
+    assert "1 areas of level region are not shown" in " ".join(report.notes)
+    some = assess(_asked(workspace, areas=("E01012367", "E01012368"), by=("authority", "deprivation-decile")))
+    assert HALTON not in set(_need(some).index)
+    assert any(code.startswith("IMD2019-D") for code in _need(some).index)
+    assert "authority" in " ".join(some.notes)
+
+
+def test_more_areas_than_a_page_shows_go_to_gap_csv(report, workspace, tmp_path, monkeypatch):
+    shown = tmp_path / "shown"
+    run(_asked(workspace, by=EVERYTHING), shown)
+    monkeypatch.setattr(answers, "SHOWN", 10)
+    monkeypatch.setattr(answers, "_ROWS", 7)
+    streamed, _ = run(_asked(workspace, by=EVERYTHING), tmp_path / "streamed")
+    assert not streamed.answers[0].figures["area_code"].str.startswith("E01").any()
+    both = [sorted((folder / "gap.csv").read_text().splitlines()) for folder in (shown, tmp_path / "streamed")]
+    assert both[0] == both[1]
+
+
+def test_what_cannot_be_given_is_said(workspace, tmp_path):
+    with pytest.raises(AxisError, match="hna import ons-lsoa-syoa"):
+        assess(_asked(None, by=("deprivation-quintile",)))
+    with pytest.raises(AxisError, match="does not hold the small areas of these"):
+        assess(_asked(workspace, areas=("Sefton",), by=("deprivation-quintile",)))
+    with pytest.raises(AxisError, match="does not cover sums of small areas"):
+        assess(_asked(workspace, by=("small-area",), disclosure="default"))
+    with pytest.raises(AxisError, match="deprivation-decile"):
+        assess(_asked(workspace, by=("postcode",)))
+    with pytest.raises((QuantityError, ValueError), match="of memory, and"):
+        assess(_asked(workspace, by=("small-area", "sex", "age"), memory=5_000_000))
