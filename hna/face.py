@@ -10,6 +10,7 @@ from hna.answers.answer import Answer, answer
 from hna.answers.any_need import any_need
 from hna.answers.gap import Gap, gap
 from hna.answers.need import NeedEstimate, need
+from hna.answers.stream import MEMORY
 from hna.evidence.known import Known, read_known
 from hna.evidence.population import Population, read_population
 from hna.evidence.shelf import Shelf
@@ -149,6 +150,7 @@ def run(
     ledger: str | Path | None = None,
     formats: Sequence[str] = (),
     client: Any = None,
+    memory: int = MEMORY,
 ) -> Report:
     """Needs assessed for areas, and the report written: what ``hna run`` does.
 
@@ -158,7 +160,7 @@ def run(
     areas : names or codes; empty for Halton and Sefton, or the areas of the workspace's own populations.
     population : the only population to use; None to choose from the shelf.
     years : None for the latest estimate and every fifth projected year.
-    by : subgroups reported: any of sex, age.
+    by : subgroups reported: any of sex, age; and small areas or sums of them, of `hna.answers.small_areas.BY`.
     draws, seed, level : of the simulation.
     out : folder for the outputs.
     workspace : folder read before the shipped shelf.
@@ -167,6 +169,7 @@ def run(
     ledger : folder that lists what was released before, so that a later release cannot undo an earlier one.
     formats : documents to write as well: any of word, pdf, ods.
     client : of a Dask cluster that answers the needs; None for this process. The outputs are the same bytes.
+    memory : bytes that draws may use; what would need more is refused before it starts.
 
     Raises
     ------
@@ -177,6 +180,6 @@ def run(
         tuple([needs] if isinstance(needs, str) else needs), tuple([areas] if isinstance(areas, str) else areas),
         population, None if years is None else tuple([years] if isinstance(years, int) else years), tuple(by), draws, seed,
         level, None if workspace is None else Path(workspace), disclosure, keep_draws,
-        None if ledger is None else Path(ledger), tuple(formats),
+        None if ledger is None else Path(ledger), tuple(formats), memory,
     )  # fmt: skip
     return run_request(request, Path(out), client=client)[0]

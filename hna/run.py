@@ -16,8 +16,8 @@ from hna.answers.beside import beside
 from hna.answers.distributed import each_in_order, on
 from hna.answers.plan import Held, Plan, check_codes, gap_years, people_for, plan, populations_on
 from hna.answers.small_areas import BY, SmallAreas, besides, is_small, other_years, small_areas
-from hna.answers.stream import MEMORY, Runner
-from hna.errors import AxisError, Fault, HnaError, ModelError
+from hna.answers.stream import MEMORY, Runner, in_bytes
+from hna.errors import AxisError, Fault, HnaError, ModelError, QuantityError
 from hna.evidence.known import read_known
 from hna.evidence.population import Population
 from hna.evidence.shelf import Shelf
@@ -32,6 +32,9 @@ from hna.publish.report import Report
 
 DEFAULT_AREAS = ("Halton", "Sefton")
 DEFAULT_SEED = 1
+SEX_SPLIT, AGE_LAST, STEP_BANDS = ("female", "male"), 90, 20
+COPIES = 16
+"""Arrays of the size of a rate that are alive at once while it is made and applied, at the most."""
 SUBGROUPS = ("sex", "age")
 """Of people; the sums of small areas that can be asked for besides are `hna.answers.small_areas.BY`."""
 Progress = Callable[[str, int, int], None]
@@ -161,6 +164,7 @@ def assess(
     shelf = Shelf(request.workspace)
     models = chosen_models(shelf, request.needs)
     models, notes = _countable(models, request, shelf)
+    _check_size(request, models)
     plans = {group: _planned(group, request, shelf) for group in dict.fromkeys(model.group for model in models)}
     answered: list[Answered] = []
     faults: dict[str, Fault] = {}
@@ -191,6 +195,19 @@ def assess(
         for found, one in zip(report.answers, answered, strict=True)
     ]
     return replace(report, answers=tuple(compared))
+
+
+def _check_size(request: Request, models: Sequence[Model]) -> None:
+    """Refuse draws of a rate that would not fit, before they are made."""
+    for model in models:
+        years = (model.band.high or AGE_LAST) - model.band.low + 1
+        cells = len(SEX_SPLIT) * (years if model.prevalence.ages == "graduate" else min(years, STEP_BANDS))
+        each = 8 * cells * COPIES
+        if each * request.draws > request.memory:
+            needed, allowed = in_bytes(each * request.draws), in_bytes(request.memory)
+            what = f"{request.draws:,} draws of {model.title} need about {needed} of memory, and {allowed} are allowed"
+            remedy = f"Ask for {request.memory // each:,} draws or fewer, or allow more memory"
+            raise QuantityError(Fault(what, remedy, field="--draws"))
 
 
 def _countable(models: list[Model], request: Request, shelf: Shelf) -> tuple[list[Model], list[str]]:

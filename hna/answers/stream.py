@@ -345,8 +345,8 @@ def _fit(
             "groups still open": "Put areas in the order of their groups, ask for fewer years at a time, or for fewer groups",
         }
         remedy = f"{remedies.get(largest, 'Ask for fewer subgroups or years')}; or {fewer:,} draws, or memory={total:,}"
-        rows = [f"{name}: {_bytes(size)}" for name, size in sorted(parts.items(), key=lambda item: -item[1])]
-        what = f"this needs {_bytes(total)} of memory, and {_bytes(memory)} are allowed"
+        rows = [f"{name}: {in_bytes(size)}" for name, size in sorted(parts.items(), key=lambda item: -item[1])]
+        what = f"this needs {in_bytes(total)} of memory, and {in_bytes(memory)} are allowed"
         raise QuantityError(Fault(what, remedy, field="memory", rows=rows))
     if not rates.changes_by_year:
         return 0
@@ -361,5 +361,6 @@ def _fit(
     return int((spare - work.carrier.cache * each) // state)
 
 
-def _bytes(size: float) -> str:
+def in_bytes(size: float) -> str:
+    """A size in words."""
     return f"{size / 1e9:,.2f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"

@@ -16,6 +16,7 @@ from hna.answers.stream import summarise
 from hna.errors import AxisError, ModelError, QuantityError
 from hna.measure.areas import Area
 from hna.model.rates import Rates
+from hna.run import Request, assess
 
 MODELS = ("dementia", "hypertension", "adhd", "alcohol-dependence", "young-onset-dementia", "perinatal-depression")
 WORST = 1e-9
@@ -164,6 +165,11 @@ def test_what_would_not_fit_is_refused_before_it_starts(dementia, small_areas, w
         summarise(dementia, small_areas(4000), memory=allowed, **what)
     assert remedy in str(raised.value)
     assert "memory=" in str(raised.value)
+
+
+def test_draws_that_would_not_fit_are_refused_before_anything_is_read():
+    with pytest.raises(QuantityError, match=r"50,000,000 draws of .* GB are allowed.* Ask for [\d,]+ draws or fewer"):
+        assess(Request(("dementia",), draws=50_000_000))
 
 
 def test_an_unknown_subgroup_is_refused(dementia, small_areas):
