@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hna.answers.gap_rows import GapRows
+from hna.answers.layers import Spread
 from hna.answers.ledger import Ledger
 from hna.answers.need import Block, age_of_evidence, blocks
 from hna.answers.rows import COLUMNS, QUANTITIES
@@ -69,6 +70,7 @@ class Answer:
     more : figures of many small areas, which go to gap.csv and to no page.
     comparisons : one row an area, quantity and comparator, in the columns of comparisons.csv.
     scenarios : where the model asks for an envelope, the whole run again on each further source alone.
+    spread : expected need and people known in the authorities around, to be drawn; None where it was not asked for.
     """
 
     rates: Rates
@@ -85,6 +87,7 @@ class Answer:
     comparisons: pd.DataFrame = field(default_factory=pd.DataFrame)
     scenarios: tuple[Answer, ...] = ()
     more: tuple[Streamed, ...] = ()
+    spread: Spread | None = None
 
     @property
     def model(self) -> Model:

@@ -1,4 +1,4 @@
-"""An answer with its comparisons: each area set beside its region, England and its statistical neighbours."""
+"""An answer with its comparisons: each area beside its region, England and its statistical neighbours, and on a map."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from hna.answers.answer import Answer
 from hna.answers.comparison import compare_areas
+from hna.answers.spread import spread
 from hna.evidence.population import Population
 from hna.evidence.shelf import Shelf
 
@@ -18,7 +19,7 @@ def beside(
     shelf: Shelf,
     level: float = 0.95,
 ) -> Answer:
-    """The answer, and how each of its areas compares, on the counts that it holds.
+    """The answer, how each of its areas compares, and where it lies among others, on the counts that it holds.
 
     Of a protected answer those are the counts as they are printed, so that comparisons say no more of a count than the
     figures do. Needs of a group of people are not compared: nobody on the shelf counts the group elsewhere.
@@ -31,10 +32,12 @@ def beside(
     shelf : where the comparators' people and the lookups are.
     level : confidence level of intervals and tests.
     """
+    found = replace(found, spread=spread(found, populations, gap_year, shelf))
     if found.model.population:
         return found
     compared = compare_areas(found, populations, gap_year, shelf, level)
-    cited = {source.id: source for source in (*found.citations, *compared.citations)}
+    drawn = found.spread.outlines.sources if found.spread else ()
+    cited = {source.id: source for source in (*found.citations, *compared.citations, *drawn)}
     return replace(
         found, comparisons=compared.table, notes=(*found.notes, *compared.notes), citations=tuple(cited.values())
     )

@@ -41,7 +41,8 @@ class _Scale:
         return self.left + (min(max(number, self.low), self.high) - self.low) / span * (self.right - self.left)
 
 
-def _n(number: float) -> str:
+def digits(number: float) -> str:
+    """A coordinate, to a tenth."""
     return f"{round(number, 1) + 0.0:.6g}"
 
 
@@ -69,21 +70,23 @@ def tick_text(number: float, all_ticks: Sequence[float]) -> str:
     return plain(number, min(1.0, 10.0 ** math.floor(math.log10(step) + 1e-9)))
 
 
-def _svg(width: float, height: float, alt: str, body: Sequence[str], name: str) -> str:
+def svg(width: float, height: float, alt: str, body: Sequence[str], name: str) -> str:
+    """A drawing, with what it says in words."""
     return (
         f'<svg class="chart {name}" role="img" aria-label="{escape(shown(alt), quote=True)}" '
-        f'viewBox="0 0 {_n(width)} {_n(height)}" width="{_n(width)}" height="{_n(height)}">{"".join(body)}</svg>'
+        f'viewBox="0 0 {digits(width)} {digits(height)}" width="{digits(width)}" height="{digits(height)}">{"".join(body)}</svg>'
     )
 
 
-def _label(x: float, y: float, text: str, cls: str = "", anchor: str = "start") -> str:
+def label(x: float, y: float, text: str, cls: str = "", anchor: str = "start") -> str:
+    """Text at a place."""
     place = "" if anchor == "start" else f' text-anchor="{anchor}"'
     named = f' class="{cls}"' if cls else ""
-    return f'<text x="{_n(x)}" y="{_n(y)}"{named}{place}>{escape(shown(text))}</text>'
+    return f'<text x="{digits(x)}" y="{digits(y)}"{named}{place}>{escape(shown(text))}</text>'
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, cls: str) -> str:
-    return f'<line x1="{_n(x1)}" y1="{_n(y1)}" x2="{_n(x2)}" y2="{_n(y2)}" class="{cls}"/>'
+    return f'<line x1="{digits(x1)}" y1="{digits(y1)}" x2="{digits(x2)}" y2="{digits(y2)}" class="{cls}"/>'
 
 
 def _axis(scale: _Scale, top: float, bottom: float) -> list[str]:
@@ -94,18 +97,18 @@ def _axis(scale: _Scale, top: float, bottom: float) -> list[str]:
         found.append(_line(scale(at), top, scale(at), bottom, cls))
         x = scale(at)
         anchor = "start" if x < scale.left + 8 else "end" if x > scale.right - 8 else "middle"
-        found.append(_label(x, bottom + 14, tick_text(at, marks), "tick", anchor))
+        found.append(label(x, bottom + 14, tick_text(at, marks), "tick", anchor))
     return found
 
 
 def _point(x: float, y: float, kind: str, title: str) -> str:
     inside = f"<title>{escape(shown(title))}</title>"
     if kind == "known":
-        points = f"{_n(x)},{_n(y - 6)} {_n(x + 6)},{_n(y)} {_n(x)},{_n(y + 6)} {_n(x - 6)},{_n(y)}"
+        points = f"{digits(x)},{digits(y - 6)} {digits(x + 6)},{digits(y)} {digits(x)},{digits(y + 6)} {digits(x - 6)},{digits(y)}"
         return f'<polygon points="{points}" class="known">{inside}</polygon>'
     if kind == "gap":
-        return f'<rect x="{_n(x - 5)}" y="{_n(y - 5)}" width="10" height="10" class="gap">{inside}</rect>'
-    return f'<circle cx="{_n(x)}" cy="{_n(y)}" r="5.5" class="need">{inside}</circle>'
+        return f'<rect x="{digits(x - 5)}" y="{digits(y - 5)}" width="10" height="10" class="gap">{inside}</rect>'
+    return f'<circle cx="{digits(x)}" cy="{digits(y)}" r="5.5" class="need">{inside}</circle>'
 
 
 def _interval(scale: _Scale, y: float, mark: Mark) -> list[str]:
@@ -134,7 +137,7 @@ def small(marks: Sequence[Mark], alt: str) -> str:
     body = [_line(scale(0), 1, scale(0), height - 1, "zero")]
     for n, mark in enumerate(marks):
         body += _interval(scale, 9 + 14.0 * n, mark)
-    return _svg(width, height, alt, body, "small")
+    return svg(width, height, alt, body, "small")
 
 
 def intervals(marks: Sequence[Mark], alt: str) -> str:
@@ -145,9 +148,9 @@ def intervals(marks: Sequence[Mark], alt: str) -> str:
     body = _axis(scale, 4, bottom)
     for n, mark in enumerate(marks):
         top = _ROW * n + 14
-        body.append(_label(10, top + 1, cut(f"{mark.label}: {mark.said}", WIDTH - 12)))
+        body.append(label(10, top + 1, cut(f"{mark.label}: {mark.said}", WIDTH - 12)))
         body += _interval(scale, top + 14, mark)
-    return _svg(WIDTH, bottom + 20, alt, body, "intervals")
+    return svg(WIDTH, bottom + 20, alt, body, "intervals")
 
 
 def bars(marks: Sequence[Mark], alt: str) -> str:
@@ -158,17 +161,17 @@ def bars(marks: Sequence[Mark], alt: str) -> str:
     body = _axis(scale, 4, bottom)
     for n, mark in enumerate(marks):
         top = _ROW * n + 14
-        body.append(_label(10, top + 1, cut(f"{mark.label}: {mark.said}", WIDTH - 12)))
+        body.append(label(10, top + 1, cut(f"{mark.label}: {mark.said}", WIDTH - 12)))
         if mark.value.estimate is not None:
             width = scale(mark.value.estimate) - scale(0)
             title = f"<title>{escape(shown(f'{mark.label}: {mark.said}'))}</title>"
             body.append(
-                f'<rect x="{_n(scale(0))}" y="{_n(top + 7)}" width="{_n(width)}" height="14" class="bar need">{title}</rect>'
+                f'<rect x="{digits(scale(0))}" y="{digits(top + 7)}" width="{digits(width)}" height="14" class="bar need">{title}</rect>'
             )
         body += _interval(
             scale, top + 14, Mark(mark.label, mark.said, "over", Value(None, mark.value.lower, mark.value.upper))
         )
-    return _svg(WIDTH, bottom + 20, alt, body, "bars")
+    return svg(WIDTH, bottom + 20, alt, body, "bars")
 
 
 def fan(years: Sequence[int], marks: Sequence[Mark], alt: str) -> str:
@@ -181,20 +184,21 @@ def fan(years: Sequence[int], marks: Sequence[Mark], alt: str) -> str:
     heights = ticks(low, high)
     for at in heights:
         body.append(_line(left, up(at), right, up(at), "zero" if at == 0 else "grid"))
-        body.append(_label(left - 6, up(at) + 4, tick_text(at, heights), "tick", "end"))
+        body.append(label(left - 6, up(at) + 4, tick_text(at, heights), "tick", "end"))
     upper = [(across(year), up(mark.value.upper or 0.0)) for year, mark in zip(years, marks, strict=True)]
     lower = [(across(year), up(mark.value.lower or 0.0)) for year, mark in zip(years, marks, strict=True)]
-    outline = " ".join(f"{_n(x)},{_n(y)}" for x, y in [*upper, *reversed(lower)])
+    outline = " ".join(f"{digits(x)},{digits(y)}" for x, y in [*upper, *reversed(lower)])
     body.append(f'<polygon points="{outline}" class="band"/>')
     centre = " ".join(
-        f"{_n(across(year))},{_n(up(mark.value.estimate or 0.0))}" for year, mark in zip(years, marks, strict=True)
+        f"{digits(across(year))},{digits(up(mark.value.estimate or 0.0))}"
+        for year, mark in zip(years, marks, strict=True)
     )
     body.append(f'<polyline points="{centre}" class="path"/>')
     for n, (year, mark) in enumerate(zip(years, marks, strict=True)):
         body.append(_point(across(year), up(mark.value.estimate or 0.0), "need", f"{year}: {mark.said}"))
         anchor = "end" if n == len(years) - 1 and n else "middle"
-        body.append(_label(across(year) + (8 if anchor == "end" else 0), bottom + 16, str(year), "tick", anchor))
-    return _svg(WIDTH, height, alt, body, "fan")
+        body.append(label(across(year) + (8 if anchor == "end" else 0), bottom + 16, str(year), "tick", anchor))
+    return svg(WIDTH, height, alt, body, "fan")
 
 
 def pyramid(bands: Sequence[str], females: Sequence[Mark], males: Sequence[Mark], alt: str) -> str:
@@ -205,24 +209,24 @@ def pyramid(bands: Sequence[str], females: Sequence[Mark], males: Sequence[Mark]
     bottom = top + row * len(bands)
     left = _Scale(0, high, 6 + half, 6)
     right = _Scale(0, high, 6 + half + gutter, WIDTH - 6)
-    body = [_label(6, 13, "Females"), _label(WIDTH - 6, 13, "Males", "", "end")]
+    body = [label(6, 13, "Females"), label(WIDTH - 6, 13, "Males", "", "end")]
     marks = [at for at in ticks(0, high, 2) if at]
     for scale in (left, right):
         for at in [0.0, *marks]:
             body.append(_line(scale(at), top, scale(at), bottom, "zero" if at == 0 else "grid"))
             edge = "start" if scale(at) < 14 else "end" if scale(at) > WIDTH - 14 else "middle"
-            body.append(_label(scale(at), bottom + 14, tick_text(at, marks or [0.0]), "tick", edge))
+            body.append(label(scale(at), bottom + 14, tick_text(at, marks or [0.0]), "tick", edge))
     for n, band in enumerate(reversed(bands)):
         y = top + row * n + row / 2
-        body.append(_label(WIDTH / 2, y + 4, cut(band, gutter), "tick", "middle"))
+        body.append(label(WIDTH / 2, y + 4, cut(band, gutter), "tick", "middle"))
         for scale, side, cls in ((left, females, "female"), (right, males, "male")):
             mark = side[len(bands) - 1 - n]
             end = scale(mark.value.estimate or 0.0)
             start, width = min(end, scale(0)), abs(end - scale(0))
             title = f"<title>{escape(shown(f'{mark.label}: {mark.said}'))}</title>"
             body.append(
-                f'<rect x="{_n(start)}" y="{_n(y - 7)}" width="{_n(width)}" height="14" class="bar {cls}">{title}</rect>'
+                f'<rect x="{digits(start)}" y="{digits(y - 7)}" width="{digits(width)}" height="14" class="bar {cls}">{title}</rect>'
             )
             if mark.value.lower is not None and mark.value.upper is not None:
                 body.append(_line(scale(mark.value.lower), y, scale(mark.value.upper), y, "whisker over"))
-    return _svg(WIDTH, bottom + 20, alt, body, "pyramid")
+    return svg(WIDTH, bottom + 20, alt, body, "pyramid")

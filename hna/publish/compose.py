@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from hna.publish import wording
+from hna.publish.atlas import Atlas
 from hna.publish.compared import signals_of
 from hna.publish.content import (
     Block,
@@ -41,9 +42,10 @@ def make_content(report: Report) -> Content:
     """Everything that is read of a report."""
     refs = {source.id: n for n, source in enumerate(report.citations, start=1)}
     held = [facts_of(answer) for answer in report.answers]
+    atlas = Atlas(answer.spread for answer in report.answers)
     chapters: dict[str, list[Need]] = {}
     for facts in held:
-        chapters.setdefault(facts.model.chapter, []).append(_need(facts, refs, report.level))
+        chapters.setdefault(facts.model.chapter, []).append(_need(facts, refs, report.level, atlas))
     needs = [need for found in chapters.values() for need in found]
     order = sorted(chapters, key=lambda name: (_CHAPTERS.index(name) if name in _CHAPTERS else len(_CHAPTERS), name))
     sources = tuple(
@@ -87,7 +89,7 @@ def _introduction(report: Report) -> tuple[Block, ...]:
     )  # fmt: skip
 
 
-def _need(facts: NeedFacts, refs: dict[str, int], level: float) -> Need:
+def _need(facts: NeedFacts, refs: dict[str, int], level: float, atlas: Atlas) -> Need:
     compared = [(place.area, found) for place in facts.areas for found in place.comparisons]
     refused = [side for place in facts.areas for side in place.refused]
     names = [facts.source_title(use.source) for use in facts.model.known]
@@ -99,7 +101,7 @@ def _need(facts: NeedFacts, refs: dict[str, int], level: float) -> Need:
     cited = tuple(refs[source.id] for source in facts.prevalences if source.id in refs)
     rows = tuple(row for place in facts.areas if (row := summary_row(facts, place)) is not None)
     title = wording.shortened(facts.model.title, 120)
-    return Need(facts.model.need, title, sentence, cited, rows, parts_of(facts, refs, level))
+    return Need(facts.model.need, title, sentence, cited, rows, parts_of(facts, refs, level, atlas))
 
 
 _MADE = """\

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 
@@ -98,12 +98,22 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart: its title, what it says in words, how it is drawn (SVG), and the one area that it is of, if it is."""
+    """A chart.
+
+    Parameters
+    ----------
+    title : caption.
+    alt : what it says in words.
+    svg : how it is drawn.
+    area : the one area that it is of, if it is.
+    outlines : what the drawing refers to, to be printed once a page.
+    """
 
     title: str
     alt: str
     svg: str
     area: str = ""
+    outlines: str = ""
 
 
 @dataclass(frozen=True)
@@ -245,6 +255,12 @@ class Content:
     about: tuple[str, ...]
 
     @property
+    def outlines(self) -> tuple[str, ...]:
+        """What charts refer to, each once."""
+        parts = (part for need in self.needs for part in need.parts)
+        return outlines_in(block for part in parts for block in part.blocks)
+
+    @property
     def summary_columns(self) -> tuple[str, ...]:
         """Headings of the summary."""
         return "Area", "Estimated", "Known", "Gap", "The numbers drawn", "How sure"
@@ -254,3 +270,9 @@ class Content:
         """Every need, in order."""
         for chapter in self.chapters:
             yield from chapter.needs
+
+
+def outlines_in(blocks: Iterable[object]) -> tuple[str, ...]:
+    """What the charts among some blocks refer to, each once."""
+    pictures = (one for block in blocks if isinstance(block, Pictures) for one in block.pictures)
+    return tuple(dict.fromkeys(one.outlines for one in pictures if one.outlines))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from hna.publish import basis, wording
 from hna.publish.assumptions import allowances, assumptions, steps
+from hna.publish.atlas import Atlas
 from hna.publish.charts import Mark, bars, fan, intervals, pyramid
 from hna.publish.compared import apart, compared
 from hna.publish.content import (
@@ -25,14 +26,15 @@ from hna.publish.content import (
 from hna.publish.facts import AreaFacts, Cut, NeedFacts, facts_of, projected
 from hna.publish.figures import ABSENT, cell, every_figure, ids, text
 from hna.publish.headline import headline
+from hna.publish.maps import where
 from hna.publish.rounding import Value, say
 from hna.publish.tables import shown
 
 Refs = Mapping[str, int]
 
 
-def parts_of(facts: NeedFacts, refs: Refs, level: float) -> tuple[Part, ...]:
-    """The parts of a need's section, in reading order; a part with nothing to say is left out."""
+def parts_of(facts: NeedFacts, refs: Refs, level: float, atlas: Atlas | None = None) -> tuple[Part, ...]:
+    """The parts of a need's section, in reading order; a part with nothing to say, and maps without an atlas, are left out."""
     name = facts.model.need
     made: list[tuple[str, str, list[Block]]] = [
         ("findings", "What we found", [*_findings(facts, refs, level), _numbers(facts, refs), _interval_chart(facts, level)]),
@@ -40,6 +42,7 @@ def parts_of(facts: NeedFacts, refs: Refs, level: float) -> tuple[Part, ...]:
         ("severity", "How severe", list(_severity(facts, level))),
         ("who", "Who", list(_who(facts, level))),
         ("made", "What the gap is made of", list(_made_of(facts))),
+        ("where", "Where", list(where(facts, refs, atlas)) if atlas else []),
         ("compared", "Whether estimate and count are of the same people", list(_ledgers(facts, refs))),
         ("beside", "How it compares", list(compared(facts, refs))),
         ("scenarios", "Resting on each source alone", list(_scenarios(facts, refs))),

@@ -10,6 +10,7 @@ from hna.publish import wording
 from hna.publish.codes import in_words, kind_of
 from hna.publish.content import Cell, Column, Footnote, Items, Need, Sheet, Table
 from hna.publish.facts import Cut, NeedFacts
+from hna.publish.maps import maps_of
 from hna.publish.rounding import Value
 from hna.publish.tables import shown
 
@@ -28,6 +29,7 @@ def sheets_of(
         ("By subgroup", _by_subgroup(held, limits), "by severity, sex and age, for the latest estimate of population"),
         ("Gap", _gap(held, limits), "estimate against count, by severity, sex and age where both sides have them"),
         ("Comparisons", _comparisons(held, limits), "one row a need, area, quantity and comparator"),
+        ("Maps", maps_of(held), "one row a need and authority of the regions drawn; single values without intervals"),
         ("Same people", _joined(needs, named, "-ledger-", "Whether estimate and count are of the same people"), "alignment ledger"),
         ("Steps", _joined(needs, named, "-steps", "What each step did to the interval"), "first area, latest year of estimate"),
         ("Assumptions", _listed(needs, named, "-assumptions", "What was assumed, and why"), "errors, judged ranges, methods"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hna.assessment.framework import MissingRecord
 from hna.publish import wording
-from hna.publish.content import Block, Cell, Footnote, Items, Need, Panels, Paragraph, Table
+from hna.publish.content import Block, Cell, Footnote, Items, Need, Panels, Paragraph, Table, outlines_in
 from hna.publish.tables import shown
 
 INDEX, MISSING, REVIEWS, METHOD, SOURCES = "index.html", "missing.html", "reviews.html", "method.html", "sources.html"
@@ -104,6 +104,11 @@ class SitePage:
     heading: str
     subtitle: str
     parts: tuple[SitePart, ...]
+
+    @property
+    def outlines(self) -> tuple[str, ...]:
+        """What charts refer to, each once."""
+        return outlines_in(block for part in self.parts for block in part.blocks)
 
 
 @dataclass(frozen=True)

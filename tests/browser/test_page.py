@@ -183,3 +183,20 @@ def test_ready_within_a_second(chromium: Browser, page_file: Path) -> None:
         assert time.perf_counter() - start < 3
         ready = page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
         assert ready < 1000
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_every_place_on_a_map_is_drawn(chromium: Browser, page_file: Path, script: bool) -> None:
+    with opened(chromium, page_file, java_script_enabled=script) as (page, _, said):
+        maps = page.locator("#dementia-where svg.map")
+        assert maps.count() == 4
+        for n in range(4):
+            places = maps.nth(n).locator("g:not(.own) > use")
+            assert places.count() == 35
+            boxes = [places.nth(at).bounding_box() for at in range(35)]
+            assert all(box and box["width"] > 1 and box["height"] > 1 for box in boxes)
+        shades = maps.first.locator("g[class^=k] > use:first-child")
+        if script:
+            fills = shades.evaluate_all("found => found.map(one => getComputedStyle(one).fill)")
+            assert len(set(fills)) == len(fills) > 1
+        assert said == []
