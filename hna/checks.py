@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hna.assessment.check import check_assessment
 from hna.errors import Fault, HnaError
 from hna.evidence.composition import read_composition
 from hna.evidence.known import read_known
@@ -78,6 +79,7 @@ class Findings:
 
     sources: int = 0
     models: int = 0
+    frameworks: int = 0
     evidence: list[EvidenceLine] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -88,7 +90,7 @@ class Findings:
 
 
 def check_shelf(shelf: Shelf, year: int | None = None) -> Findings:
-    """Faults and warnings of every source and model on a shelf, and the evidence behind each need that can be read.
+    """Faults and warnings of every source, model and file of an assessment on a shelf, and the evidence behind each need.
 
     With a workspace, its own files are checked, and the shipped ones that they use; without, the shipped shelf.
 
@@ -120,6 +122,10 @@ def check_shelf(shelf: Shelf, year: int | None = None) -> Findings:
         if not model.known and not model.missing_core_data:
             found.warnings.append(f"models/{name}.yaml has no known count and no missing_core_data to say why")
     _check_sources(shelf, found, used)
+    assessed = check_assessment(shelf, dt.datetime.now(tz=dt.UTC).date())
+    found.frameworks = assessed.frameworks
+    found.faults += [fault for fault in assessed.faults if str(fault) not in map(str, found.faults)]
+    found.warnings += [str(fault) for fault in assessed.warnings]
     return found
 
 

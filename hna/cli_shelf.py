@@ -57,7 +57,10 @@ def check(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read every source and model, tell all faults at once, and print the evidence behind each need. Exit 1 at a fault."""
+    """Read every source, model and framework, tell all faults at once, and print the evidence behind each need.
+
+    In a workspace also its corporate evidence, programme, weights and scores. Exit 1 at a fault.
+    """
     from dataclasses import asdict
 
     from hna.checks import check_shelf, record_fingerprints
@@ -73,7 +76,7 @@ def check(
         typer.echo(str(fault), err=True)
     if as_json:
         held = {
-            "sources": found.sources, "models": found.models, "faults": list(map(str, found.faults)),
+            "sources": found.sources, "models": found.models, "frameworks": found.frameworks, "faults": list(map(str, found.faults)),
             "warnings": found.warnings, "evidence": [asdict(line) for line in found.evidence],
         }  # fmt: skip
         typer.echo(json.dumps(held, indent=2, ensure_ascii=False))
@@ -81,9 +84,9 @@ def check(
         width = min(max(shutil.get_terminal_size((100, 24)).columns, 80), 120)
         for text in _evidence(found.evidence, width):
             typer.echo(text)
-        typer.echo(
-            f"{found.sources} sources, {found.models} models: {len(found.faults) or 'no'} fault{'' if len(found.faults) == 1 else 's'}."
-        )
+        counted = f"{found.sources} sources, {found.models} models, {found.frameworks} frameworks"
+        faults = len(found.faults)
+        typer.echo(f"{counted}: {faults or 'no'} fault{'' if faults == 1 else 's'}.")
     if found.faults:
         raise typer.Exit(1)
 
