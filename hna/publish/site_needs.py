@@ -35,8 +35,9 @@ def need_page(held: Assessment, need: Need, refs: Mapping[str, int]) -> SitePage
     """One need."""
     verdict = held.verdicts[need.id]
     summary = Summary("numbers", "Estimated, known and the gap", (need,))
+    kinds = Paragraph("What is estimated is normative need, and what is known is expressed need.", (), "note")
     parts = [
-        SitePart("here", "In short", (*_state(held, need.id), summary)),
+        SitePart("here", "In short", (*_state(held, need.id), summary, kinds)),
         SitePart("together", "What the three approaches say", tuple(_together(held, verdict, refs))),
         SitePart("place", "Where it stands among the priorities", tuple(_place(held, need.id))),
     ]

@@ -111,7 +111,8 @@ def outcomes(held: Assessment, needs: Sequence[str], key: str = "outcomes") -> R
                *(Column(shown(named.get(kind, kind.replace("-", " ").capitalize()))) for kind in _KINDS))  # fmt: skip
     note = (
         "Expected prevalence rests on the same published rates everywhere and is never tested: it says how the ages of the people "
-        "differ, not how the place performs (R401). [x] means that there is no such comparator."
+        "differ, not how the place performs (R401). A difference between places is of comparative need. [x] means that there is no such "
+        "comparator."
     )
     return Rows(key, f"{area} beside other places", columns, tuple(rows), 1, note, ())
 
