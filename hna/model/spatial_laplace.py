@@ -17,7 +17,7 @@ from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from hna.measure.draws import stream
-from hna.model.laplace import Student, net, pareto_khat
+from hna.model.laplace import TRUSTED, Student, net, pareto_khat
 
 Array = NDArray[np.float64]
 Family = Literal["binomial", "poisson"]
@@ -216,36 +216,45 @@ def _solve_map(problem: MapProblem, draws: int, rng: np.random.Generator, points
     theta = _LOW + (_HIGH - _LOW) * net(_NET, 2)
     log_q, reached = np.zeros(_NET), problem.start[None]
     known = np.zeros((1, 2))
-    for number, widen in ((_NET, 2.0), (points, 1.3)):
-        found = []
-        for one in theta:
+    areas = len(problem.cases)
+    log = np.empty(0)
+    for number, many, widen in ((_NET, 0, 1.0), (_NET, 0, 2.0), (points, each, 1.3), (4 * points, -(-each // 2), 1.5)):
+        if len(log):
+            proposal = Student.around(theta, log - log_q, widen)
+            theta = proposal.draw(number, rng)
+            log_q = proposal.log(theta)
+        log, weight, eta = np.empty(number), np.empty((number, many)), np.empty((number, many, areas))
+        for n, one in enumerate(theta):
             nearest = int(((known - one) ** 2).sum(axis=1).argmin())
             mode = _Mode.find(problem, covariance(one), reached[nearest])
             known, reached = np.vstack([known, one]), np.vstack([reached, mode.eta])
-            found.append(mode.log)
-        log = np.array(found) + _log_prior(theta, problem.scale)
-        proposal = Student.around(theta, log - log_q, widen)
-        theta = proposal.draw(number, rng)
-        log_q = proposal.log(theta)
-    areas, columns = problem.basis.shape
-    eta, weight = np.empty((points, each, areas)), np.empty((points, each))
-    outer = _log_prior(theta, problem.scale) - log_q
-    for n, one in enumerate(theta):
-        mode = _Mode.find(problem, covariance(one), reached[((known - one) ** 2).sum(axis=1).argmin()])
-        sigma, share = np.exp(one[0]), expit(one[1])
-        coefficients = problem.prior * rng.standard_normal((each, len(problem.prior)))
-        own, far = rng.standard_normal((each, areas)), rng.standard_normal((each, columns))
-        effect = sigma * (np.sqrt(1 - share) * own + np.sqrt(share) * far @ problem.basis.T)
-        noise = rng.standard_normal((each, areas))
-        eta[n], weight[n] = mode.drawn(problem, coefficients @ problem.design.T + effect, noise)
-        weight[n] += outer[n]
-    smoothed, khat = pareto_khat(weight.ravel())
+            log[n] = mode.log
+            if many:
+                eta[n], weight[n] = mode.drawn(problem, *_prior_draws(problem, one, many, rng))
+        prior = _log_prior(theta, problem.scale)
+        log += prior
+        if not many:
+            continue
+        smoothed, khat = pareto_khat((weight + (prior - log_q)[:, None]).ravel())
+        # The weights differ between sets of (σ, ρ) above all: more sets, placed by these, before giving up.
+        if khat < TRUSTED:
+            break
     share = np.exp(smoothed)
     chosen = rng.permutation(np.searchsorted(np.cumsum(share)[:-1], (np.arange(draws) + rng.random()) / draws))
-    picked = theta[chosen // each]
+    picked = theta[chosen // many]
     return MapDraws(
         eta.reshape(-1, areas)[chosen], np.exp(picked[:, 0]), expit(picked[:, 1]), khat, float(1 / (share**2).sum())
     )
+
+
+def _prior_draws(problem: MapProblem, theta: Array, many: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Draws of η before anything is seen, and standard normals, both of shape (draw, area)."""
+    areas, columns = problem.basis.shape
+    sigma, share = np.exp(theta[0]), expit(theta[1])
+    coefficients = problem.prior * rng.standard_normal((many, len(problem.prior)))
+    own, far = rng.standard_normal((many, areas)), rng.standard_normal((many, columns))
+    effect = sigma * (np.sqrt(1 - share) * own + np.sqrt(share) * far @ problem.basis.T)
+    return coefficients @ problem.design.T + effect, rng.standard_normal((many, areas))
 
 
 def _log_prior(theta: Array, scale: float) -> Array:
