@@ -249,6 +249,7 @@ def sample(
     chains: int = 4,
     seed: int = 0,
     sampler: str = "nutpie",
+    target_accept: float = 0.9,
 ) -> tuple[Mapping[str, Array], Diagnostics]:
     """The same normal–normal model by Markov chain Monte Carlo, for comparison with the exact grid.
 
@@ -259,7 +260,7 @@ def sample(
     ----------
     estimates, variances : shape (study,).
     scale : of the prior of τ.
-    draws, tune, chains, seed : of the sampler.
+    draws, tune, chains, seed, target_accept : of the sampler.
     sampler : nutpie, or pymc.
 
     Returns
@@ -278,4 +279,15 @@ def sample(
         score = pm.Normal("score", 0.0, 1.0)
         pm.Deterministic("new", mu + tau * score)
     names = ("mu", "tau", "new")
-    return sample_model(pm, az, model, names, draws=draws, tune=tune, chains=chains, seed=seed, sampler=sampler)
+    return sample_model(
+        pm,
+        az,
+        model,
+        names,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        seed=seed,
+        sampler=sampler,
+        target_accept=target_accept,
+    )
