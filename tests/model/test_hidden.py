@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -65,6 +67,29 @@ def test_independent_lists_are_recovered():
     found = several_lists(counts, NAMES)
     assert found.near[0].model == "independent"
     assert found.near[0].total == pytest.approx(people, rel=1e-3)
+
+
+def test_models_that_fit_alike_differ_widely_and_the_best_may_be_wrong():
+    """As in Bristol (Jones et al 2014): people of two kinds, 3,000 in all, on four lists; the best model misses them."""
+    kinds = ((0.7, (0.12, 0.10, 0.06, 0.05)), (0.3, (0.45, 0.35, 0.20, 0.25)))
+    counts = {
+        cell: round(
+            sum(
+                3000 * share * np.prod([p if on else 1 - p for p, on in zip(chances, cell, strict=True)])
+                for share, chances in kinds
+            )
+        )
+        for cell in product((0, 1), repeat=4)
+        if any(cell)
+    }
+    found = several_lists(counts, ("a", "b", "c", "d"))
+    totals = [model.total for model in found.near]
+    assert len(totals) > 10
+    assert max(totals) - min(totals) > 500
+    assert found.near[0].interval()[1] < 3000
+    low, high = found.span()
+    assert low < 3000 < high
+    assert found.flags == ("W621",)
 
 
 def test_too_few_lists_or_strange_patterns_are_refused():
