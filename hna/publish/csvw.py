@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
@@ -17,7 +16,7 @@ from hna.publish.schema import CODES as CODE_LIST
 from hna.publish.schema import COUNT, NUMBER, TEXT, YEAR, Field, TableSchema
 from hna.publish.site_content import Site, SitePage, SitePart
 from hna.publish.site_page import render_page
-from hna.publish.tables import shown
+from hna.publish.tables import json_text, shown
 
 METADATA = "csv-metadata.json"
 """Where a reader of CSV on the Web looks for it beside a table."""
@@ -59,7 +58,7 @@ def metadata(report: Report, tables: Tables) -> str:
                     "headerRowCount": 1, "lineTerminators": ["\n"], "skipBlankRows": False, "trim": False},
         "tables": [_table(schema, table) for schema, table in tables.items()],
     }  # fmt: skip
-    return json.dumps(held, indent=2, ensure_ascii=False) + "\n"
+    return json_text(held)
 
 
 def _rights(report: Report) -> dict[str, object]:

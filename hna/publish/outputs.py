@@ -28,7 +28,7 @@ from hna.publish.page import render_content
 from hna.publish.pdf import write_pdf
 from hna.publish.report import Report
 from hna.publish.schema import GAP
-from hna.publish.tables import open_tables, streamed, write_table
+from hna.publish.tables import json_text, open_tables, streamed, write_table
 from hna.publish.word import docx_library, write_word
 from hna.publish.workbook import write_content
 
@@ -96,7 +96,7 @@ def write_outputs(report: Report, out: Path) -> list[Path]:
         GAP.file: lambda path: write_table(tables[GAP], path, streamed(report)),
         METADATA: lambda path: _text(path, metadata(report, tables)),
         DICTIONARY: lambda path: _text(path, dictionary(report, tables)),
-        "run.json": lambda path: _text(path, json.dumps(describe(report), indent=2, ensure_ascii=False) + "\n"),
+        "run.json": lambda path: _text(path, json_text(describe(report))),
     }
     if report.arguments.get("keep_draws"):
         writers["draws.nc"] = lambda path: write_draws(report, path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -35,7 +34,7 @@ from hna.publish.site_needs import need_page
 from hna.publish.site_page import render_page
 from hna.publish.site_pages import finding_words, pages
 from hna.publish.site_sheets import workbook_content
-from hna.publish.tables import shown
+from hna.publish.tables import json_text, shown
 from hna.publish.workbook import write_content
 
 __all__ = ["finding_words", "make_site", "report_of", "write_site"]
@@ -162,7 +161,7 @@ def write_site(held: Assessment, out: Path) -> list[Path]:
         text = render_page(site, page).encode()
         writers[page.file] = lambda path, text=text: path.write_bytes(text)  # type: ignore[misc]
     writers[WORKBOOK] = lambda path: write_content(book, path)
-    record = json.dumps(describe_assessment(held), indent=2, ensure_ascii=False) + "\n"
+    record = json_text(describe_assessment(held))
     writers[RECORD] = lambda path: path.write_bytes(record.encode())
     stage: Path | None = None
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
@@ -40,6 +42,15 @@ def inert(text: str) -> str:
 
 
 _BIDIRECTIONAL = frozenset(map(chr, (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF)))
+
+
+_TURNING = re.compile(f"[{''.join(sorted(_BIDIRECTIONAL))}]")
+
+
+def json_text(record: object) -> str:
+    """A record as JSON, for people too: what cannot be seen or turns the direction of text is written as its number."""
+    text = json.dumps(record, indent=2, ensure_ascii=False)
+    return _TURNING.sub(lambda sign: f"\\u{ord(sign.group()):04x}", text) + "\n"
 
 
 def figures(report: Report) -> pd.DataFrame:
