@@ -79,7 +79,7 @@ def _table(schema: TableSchema, table: pd.DataFrame) -> dict[str, object]:
     if len(table) and not table.duplicated(list(schema.key)).any():
         columns["primaryKey"] = list(schema.key)
     return {
-        "url": schema.file, "dc:title": schema.title, "dc:description": schema.about, "dc:extent": f"{len(table):,} rows",
+        "url": schema.file, "dc:title": schema.title, "dc:description": schema.about,
         "tableSchema": columns,
     }  # fmt: skip
 
@@ -103,9 +103,7 @@ def _column(found: Field) -> dict[str, object]:
 def dictionary(report: Report, tables: Tables) -> str:
     """The data dictionary as a page: every column of every table, every value of a closed list, every code."""
     banner = wording.banner_of(report.arguments)
-    parts = [
-        SitePart(_id(schema), schema.file, tuple(_described(schema, len(table)))) for schema, table in tables.items()
-    ]
+    parts = [SitePart(_id(schema), schema.file, tuple(_described(schema))) for schema in tables]
     parts.append(SitePart("codes", "Diagnostic codes", (_codes(),)))
     said = (
         "What every column of the tables beside this page holds. The same is said for machines in csv-metadata.json (CSV on the Web). "
@@ -120,7 +118,7 @@ def _id(schema: TableSchema) -> str:
     return schema.file.partition(".")[0].replace("_", "-")
 
 
-def _described(schema: TableSchema, rows: int) -> list[Paragraph | Table]:
+def _described(schema: TableSchema) -> list[Paragraph | Table]:
     columns = tuple(map(Column, ("Column", "In words", "What it holds", "Type", "Unit", "Empty cells")))
     lines = tuple(
         tuple(map(Cell, (each.name, each.title, each.about, _KINDS[each.kind], each.unit or _unit(each),
@@ -128,7 +126,7 @@ def _described(schema: TableSchema, rows: int) -> list[Paragraph | Table]:
         for each in schema.fields
     )  # fmt: skip
     found: list[Paragraph | Table] = [
-        Paragraph(f"{schema.title}. {schema.about} {rows:,} rows."),
+        Paragraph(f"{schema.title}. {schema.about}"),
         Table(f"{_id(schema)}-columns", f"Columns of {schema.file}", columns, lines),
     ]
     values = [(each.name, value, said) for each in schema.fields for value, said in each.values.items()]
