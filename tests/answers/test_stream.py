@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -165,6 +166,19 @@ def test_what_would_not_fit_is_refused_before_it_starts(dementia, small_areas, w
         summarise(dementia, small_areas(4000), memory=allowed, **what)
     assert remedy in str(raised.value)
     assert "memory=" in str(raised.value)
+
+
+def test_memory_does_not_grow_with_the_draws_of_all_areas(dementia, small_areas):
+    peaks = {}
+    for count in (300, 1200):
+        population = small_areas(count, years=(2023,))
+        summarise(dementia, population, chunk=64, threads=1)
+        tracemalloc.start()
+        summarise(dementia, population, chunk=64, threads=1)
+        peaks[count] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    draws = 900 * dementia.size * 8
+    assert peaks[1200] - peaks[300] < draws / 4
 
 
 def test_draws_that_would_not_fit_are_refused_before_anything_is_read():
