@@ -87,9 +87,10 @@ def limits(block: Array, level: float) -> tuple[Array, Array]:
 def _beyond(block: Array, mask: NDArray[np.bool_], bound: Array, least: int) -> tuple[Array, NDArray[np.intp]]:
     """Draws of each row that lie beyond its bound, ascending and filled up with the bound; and how many they are."""
     places = np.flatnonzero(mask)
-    counts = np.count_nonzero(mask, axis=-1)
+    starts = np.searchsorted(places, np.arange(len(block) + 1) * block.shape[1])
+    counts = np.diff(starts)
     found = np.repeat(bound, max(int(counts.max(initial=0)), least), axis=1)
-    column = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
+    column = np.arange(len(places)) - np.repeat(starts[:-1], counts)
     found[np.repeat(np.arange(len(block)), counts), column] = block.ravel()[places]
     found.sort(axis=-1)
     return found, counts
