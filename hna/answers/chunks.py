@@ -13,7 +13,9 @@ from hna.answers.limits import GAP, gap_figures, limits
 from hna.answers.need import realise, realise_totals, realised_key, scores_of
 from hna.answers.nest import Part
 from hna.answers.realised import Scores, whole_people
+from hna.answers.terms import Errors
 from hna.errors import AxisError, Fault
+from hna.evidence.population import PeopleFactors
 from hna.measure.draws import normal
 from hna.model.rates import Rates
 
@@ -104,6 +106,7 @@ class Work:
     grid : sums over a chunk are rounded to a multiple of this many people, so that they add up to the same total in any
         order.
     keep : positions of the subgroups, one a severity, whose draws are returned.
+    error : of the number of people; None where it is taken as exact.
     """
 
     carrier: Carrier
@@ -114,6 +117,7 @@ class Work:
     shared: bool
     grid: float
     keep: tuple[int, ...]
+    error: PeopleFactors | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +125,8 @@ class Chunk:
     """Areas in a row: people of shape (area, year, cell), codes, counts, and their groups.
 
     Where the chance of who is there is added: in whole areas, shape (area, year), and in subgroups, shape (subgroup, area,
-    year). Unused where rates are shared.
+    year). Unused where rates are shared. Shares: of each cell's people by the ages that share an error, shape (group, area,
+    year, cell); None where people are taken as exact.
     """
 
     start: int
@@ -131,6 +136,7 @@ class Chunk:
     part: Part | None
     few: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), dtype=bool))
     small: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0, 0), dtype=bool))
+    shares: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,7 +221,8 @@ def _own(work: Work, chunk: Chunk) -> Formed:
     forming = _Forming(work, chunk)
     for y, year in enumerate(work.years):
         people = np.ascontiguousarray(chunk.people[:, y])
-        for n, block in enumerate(forming.blocks(people, year, chunk.few[:, y])):
+        shares = None if chunk.shares is None else chunk.shares[:, :, y]
+        for n, block in enumerate(forming.blocks(people, year, chunk.few[:, y], shares)):
             small = chunk.small[n, :, y] & ~chunk.few[:, y]
             if small.any():
                 forming.chance(block, n, people, small)
@@ -233,17 +240,20 @@ class _Forming:
         self.own: dict[tuple[int, int], Array] = {}
         self.whole = all(cut.whole for cut in work.cuts)
 
-    def blocks(self, people: Array, year: int, few: NDArray[np.bool_]) -> Iterator[Array]:
+    def blocks(self, people: Array, year: int, few: NDArray[np.bool_], shares: Array | None) -> Iterator[Array]:
         """Draws of each subgroup, shape (area, draw), whole people where few are expected."""
+        factors = self._factors(year)
         if self.errors is None or (few.any() and not self.whole):
-            yield from self._one_by_one(people, year, few)
+            yield from self._one_by_one(people, year, few, shares, factors)
             return
         if not few.any():
             for cut in self.work.cuts:
                 held = people if cut.whole else people * cut.cells
-                yield self.carrier.expected(held, year, cut.severity, self.errors)
+                yield self._expected(held, year, cut.severity, self.errors, shares, factors)
             return
-        drawn = np.stack([self.carrier.expected(people, year, cut.severity, self.errors) for cut in self.work.cuts])
+        drawn = np.stack([
+            self._expected(people, year, cut.severity, self.errors, shares, factors) for cut in self.work.cuts
+        ])  # fmt: skip
         size = np.maximum(np.round(people.sum(axis=1)), 1.0)
         rows = slice(None) if few.all() else np.flatnonzero(few)
         if not self.scores:
@@ -253,12 +263,41 @@ class _Forming:
         drawn[:, rows] = realise_totals(drawn[:, rows], size[rows], self.rates, codes, some)
         yield from drawn
 
-    def _one_by_one(self, people: Array, year: int, few: NDArray[np.bool_]) -> Iterator[Array]:
+    def _factors(self, year: int) -> Array | None:
+        """Of the people of each area, shape (area, group or 1, draw)."""
+        error = self.work.error
+        if error is None:
+            return None
+        return np.stack([error.factors(code, year, self.rates.seed, self.rates.size) for code in self.codes])
+
+    def _expected(
+        self, people: Array, year: int, severity: int, errors: Errors, shares: Array | None, factors: Array | None
+    ) -> Array:
+        """Expected people in need; ages that share an error are formed by themselves and moved together."""
+        if factors is None or shares is None:
+            return self.carrier.expected(people, year, severity, errors)
+        if factors.shape[1] == 1:
+            whole: Array = self.carrier.expected(people, year, severity, errors)
+            whole *= factors[:, 0]
+            return whole
+        total = np.zeros((len(people), factors.shape[-1]))
+        for g in range(factors.shape[1]):
+            held = people * shares[g]
+            if held.any():
+                total += factors[:, g] * self.carrier.expected(held, year, severity, errors)
+        return total
+
+    def _one_by_one(
+        self, people: Array, year: int, few: NDArray[np.bool_], shares: Array | None, factors: Array | None
+    ) -> Iterator[Array]:
         """Rates of each area in turn, its few people divided among cells as `realise` does it."""
         cuts = self.work.cuts
         found = np.empty((len(cuts), len(people), self.rates.size))
         for row, code in enumerate(self.codes):
             rate = self.carrier.rate(code, year)
+            if factors is not None and shares is not None:
+                split = np.ones((rate.shape[1] * rate.shape[2], 1)) if factors.shape[1] == 1 else shares[:, row].T
+                rate = rate * (split @ factors[row]).reshape(rate.shape[1:])
             flat = rate.reshape(rate.shape[0], -1, rate.shape[-1])
             here = people[row]
             if few[row]:

@@ -165,7 +165,9 @@ class _Maker:
             codes = (
                 None if counted else sorted(self._wanted & {a.code for a in areas_and_years(self.shelf, name)[0].areas})
             )
-            self._people[name, year] = People(self.rates, read_population(self.shelf, name, codes, [year]))
+            self._people[name, year] = People(
+                self.rates, replace(read_population(self.shelf, name, codes, [year]), error=population.error)
+            )
         return self._people[name, year]
 
     @cached_property

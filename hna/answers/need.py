@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from hna.answers.people_factors import cell_factors, group_shares
 from hna.answers.realised import Scores, divided, whole_people
 from hna.errors import AxisError, Fault, ModelError
 from hna.evidence.population import Population
@@ -81,6 +82,7 @@ def blocks(rates: Rates, population: Population, errors_of: Mapping[str, str] | 
         If the population lacks ages or sexes that the rates need.
     """
     banded = people_in_bands(rates, population)
+    shares = group_shares(population, banded)
     published = rates.mean()
     shared: dict[int, Array] = {}
     for a, area in enumerate(banded.areas):
@@ -96,6 +98,9 @@ def blocks(rates: Rates, population: Population, errors_of: Mapping[str, str] | 
             mean = published if rates.local is None else rates.mean(area.code)
             headline = mean * people
             draws = rate * people[None, :, :, None]
+            moved = cell_factors(rates, population, shares[:, a, y], area.code, year)
+            if moved is not None:
+                draws *= moved
             check_mean(headline, draws, rates, area, year)
             total = _total(headline, rates)
             few = bool(total < rates.defaults.realised_below)
@@ -228,7 +233,7 @@ def need(rates: Rates, population: Population, by: Sequence[str] = ("area", "yea
     headline: list[Array] = []
     draws: list[Array] = []
     realised = False
-    for block in blocks(rates, banded):
+    for block in blocks(rates, population):
         keep = len(severities)
         headline.append(block.headline[:keep].sum(axis=sums))
         draws.append(block.draws[:keep].sum(axis=sums))

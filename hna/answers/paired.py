@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from hna.answers.need import people_in_bands
+from hna.answers.people_factors import group_shares
 from hna.evidence.population import Population
 from hna.indicators.benchmark import Contrast, verdict
 from hna.indicators.interval import Interval
@@ -159,6 +160,7 @@ class People:
         self.rates, self.year = rates, everyone.years[0]
         banded = people_in_bands(rates, everyone)
         self.at = {area.code: n for n, area in enumerate(banded.areas)}
+        self._everyone, self._shares = everyone, group_shares(everyone, banded)[:, :, 0]
         self.people = banded.people[:, 0]
         self._drawn: dict[str, Array] = {}
 
@@ -177,9 +179,24 @@ class People:
         """Expected people in need in some areas together, shape (draw,)."""
         new = [code for code in codes if code not in self._drawn]
         if new:
-            made = expected_by_area(self.rates, new, self.people[[self.at[code] for code in new]], self.year)
+            made = self._expected(new)
             self._drawn |= dict(zip(new, made, strict=True))
         return np.sum([self._drawn[code] for code in codes], axis=0) if codes else np.zeros(self.rates.size)
+
+    def _expected(self, codes: Sequence[str]) -> Array:
+        rows = [self.at[code] for code in codes]
+        error = self._everyone.error
+        if error is None:
+            return expected_by_area(self.rates, codes, self.people[rows], self.year)
+        factors = np.stack([error.factors(code, self.year, self.rates.seed, self.rates.size) for code in codes])
+        if factors.shape[1] == 1:
+            return expected_by_area(self.rates, codes, self.people[rows], self.year) * factors[:, 0]
+        held = [self.people[rows] * self._shares[g, rows] for g in range(factors.shape[1])]
+        found: Array = np.sum(
+            [factors[:, g] * expected_by_area(self.rates, codes, here, self.year) for g, here in enumerate(held)],
+            axis=0,
+        )
+        return found
 
     def there(self, codes: Sequence[str], key: str) -> Array:
         """People in need in some areas together; whole people by chance where they are few, as for the area itself."""

@@ -11,6 +11,7 @@ from hna.evidence.population import Population, areas_and_years, read_population
 from hna.evidence.shelf import Shelf
 from hna.evidence.source import KnownSource, PopulationSource
 from hna.measure.areas import Area, Gazetteer
+from hna.model.people_error import with_error
 from hna.model.rates import Rates
 
 PROJECTED_STEP = 5
@@ -219,7 +220,7 @@ def people_for(shelf: Shelf, plan_: Plan, rates: Rates) -> list[Population]:
         population = read_population(shelf, one.record.id, [area.code for area in areas], years)
         if population.sexes == ("persons",) and rates.sexes != ("persons",):
             population = _split(shelf, population, plan_.group)
-        found.append(population)
+        found.append(with_error(shelf, population))
     return found
 
 

@@ -16,6 +16,7 @@ from hna.answers.chunks import Chunk, Counts, Cut, Found, Work, advance, cuts_of
 from hna.answers.limits import GAP, NEED
 from hna.answers.need import people_in_bands
 from hna.answers.nest import Grouping, Nest
+from hna.answers.people_factors import group_shares
 from hna.answers.summary import Summary
 from hna.errors import AxisError, Fault, ModelError, QuantityError
 from hna.evidence.population import Population
@@ -137,13 +138,13 @@ def summarise(
     carrier = Carrier(rates, errors_of, years=population.years)
     headline, people, few, small = _headlines(rates, population, cuts)
     carrier.check([area.code for area in population.areas], population.years[0])
-    shared = carrier.plain and not carrier.own and not small.any()
+    shared = carrier.plain and not carrier.own and not small.any() and population.error is None
     wholes = tuple(n for n, cut in enumerate(cuts) if cut.whole)
     fewest = float(headline[0].sum(axis=0).max(initial=1.0))
     grid = 2.0 ** (np.ceil(np.log2(max(fewest, 1.0) * 8)) - 52)
     work = Work(
         carrier, population.years, cuts, level, rates.model.target.coverage if rates.model.target else None,
-        shared, float(grid), wholes if keep_draws else (),
+        shared, float(grid), wholes if keep_draws else (), population.error,
     )  # fmt: skip
     kept = sum(keep_draws or place.code in keep for place in places)
     pairs = [(group.child, group.parent, len(group.areas)) for group in groups]
@@ -171,7 +172,8 @@ def summarise(
         codes = tuple(area.code for area in population.areas[start:stop])
         chance = (few[start:stop], small[:, start:stop])
         part = None if shared else nest.part(start, stop)
-        return Chunk(start, _banded(rates, population, start, stop), codes, held, part, *chance)
+        people = _banded(rates, population, start, stop)
+        return Chunk(start, people, codes, held, part, *chance, _shares(rates, population, start, stop))
 
     def close(whole: Iterable[tuple[int, Array]]) -> None:
         for parent, draws in whole:
@@ -247,6 +249,15 @@ def _banded(rates: Rates, population: Population, start: int, stop: int) -> Arra
     some = replace(population, areas=population.areas[start:stop], people=population.people[start:stop])
     people = people_in_bands(rates, some).people
     return people.reshape(*people.shape[:2], -1)
+
+
+def _shares(rates: Rates, population: Population, start: int, stop: int) -> Array | None:
+    """Of each cell's people by the ages that share an error, shape (group, area, year, cell)."""
+    if population.error is None:
+        return None
+    some = replace(population, areas=population.areas[start:stop], people=population.people[start:stop])
+    found = group_shares(some, people_in_bands(rates, some))
+    return found.reshape(*found.shape[:3], -1)
 
 
 def _headlines(

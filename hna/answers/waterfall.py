@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hna.answers.need import blocks
+from hna.answers.need import blocks, people_in_bands
+from hna.answers.people_factors import cell_factors, group_shares
 from hna.evidence.population import Population
 from hna.model.rates import TERMS, Rates
 
@@ -48,6 +49,7 @@ _STEP_WORDS = {
     "staleness": "years between fieldwork and the year asked for",
     "local": "who lives here: a synthetic estimate from the composition of the place",
     "transport": "difference between this place and where the study was done",
+    "population": "error of the number of people itself",
     "realised": "who is actually there: chance in a small number",
 }
 
@@ -92,6 +94,13 @@ def waterfall(rates: Rates, population: Population, level: float) -> tuple[Water
     for name in TERMS[:-1]:
         kept = tuple(term for term in TERMS if term != name)
         alone[name] = spread[-1] - float(need(block.area.code, kept).var())
+    first_shares = group_shares(first, people_in_bands(rates, first))[:, 0, 0]
+    moved = cell_factors(rates, first, first_shares, block.area.code, block.year)
+    if moved is not None:
+        drawn = (rates.at(block.area.code, block.year)[0] * people * moved).sum(axis=(0, 1))
+        lower, upper = np.quantile(drawn, at)
+        spread.append(float(drawn.var()))
+        steps.append(WaterfallStep("population", words["population"], point, float(lower), float(upper)))
     if block.realised:
         drawn = block.draws[0].sum(axis=(0, 1))
         lower, upper = np.quantile(drawn, at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,17 @@ from hna.measure.areas import Area, Gazetteer
 COLUMNS = ("area_code", "area_name", "year", "sex", "age_from", "age_to", "persons")
 
 
+class PeopleFactors(Protocol):
+    """What a population says of its own error."""
+
+    @property
+    def groups(self) -> AgeAxis:
+        """Ages that share an error."""
+
+    def factors(self, code: str, year: int, seed: int, draws: int) -> NDArray[np.float64]:
+        """Factors of mean one, shape (group, draw), or (1, draw) where all ages share one."""
+
+
 @dataclass(frozen=True, eq=False)
 class Population:
     """People by area, year, sex and age.
@@ -38,6 +50,7 @@ class Population:
     bridges : what was done to the published table, in words.
     flags : diagnostic codes.
     first_year : first year of the whole table, of which this may be a part.
+    error : how far the numbers may be out; None where they are taken as exact.
     """
 
     sources: tuple[PopulationSource, ...]
@@ -49,6 +62,7 @@ class Population:
     bridges: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     first_year: int | None = None
+    error: PeopleFactors | None = None
 
     @property
     def base_year(self) -> int:

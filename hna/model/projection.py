@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,13 +13,14 @@ from hna.errors import Fault, ModelError, QuantityError, SourceError
 from hna.evidence.shelf import Shelf
 from hna.evidence.source import Record, faults_of
 from hna.evidence.yaml_file import read_yaml
-from hna.measure.ages import AgeAxis
-from hna.measure.draws import normal
+from hna.measure.ages import AgeAxis, AgeBand
+from hna.measure.draws import stream
 
 Array = NDArray[np.float64]
 
 FILE = "data/standards/population-error.yaml"
 _TEN = 10.0
+_EVERYONE = AgeAxis((AgeBand(0, None),))
 _MEDIAN = 0.6744897501960817
 
 
@@ -53,6 +54,9 @@ class _Fields(Record):
     national_error: _National
     age_error: _ByAge
     persistence: _Share
+    censuses: list[int] = Field(min_length=1)
+    kinds: dict[str, str]
+    age_groups: list[int] = Field(min_length=2)
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,9 @@ class PopulationError:
     age, young : of one band in one area ten years ahead; the latter within `young_ages` and for ages not yet born.
     persistence : of an area's error from year to year.
     because : reasons, by field.
+    censuses : years from which estimates start.
+    kinds : type of area by the first letters of its code.
+    groups : ages that share an error.
     table : measured errors, used in place of `ten_years`.
     """
 
@@ -120,7 +127,14 @@ class PopulationError:
     young_ages: tuple[int, int]
     persistence: float
     because: Mapping[str, str]
+    censuses: tuple[int, ...] = ()
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    groups: AgeAxis = _EVERYONE
     table: ErrorTable | None = None
+
+    def kind(self, code: str) -> str:
+        """Type of an area."""
+        return next((kind for start, kind in self.kinds.items() if code.startswith(start)), "default")
 
     def area(self, kind: str, since_census: float, horizon: float) -> float:
         """SD of an area's total: ``√(σ₀² + σ(h)²)``, with ``σ(h) = σ₁₀·h/10`` unless a table measures it."""
@@ -148,12 +162,17 @@ def read_population_error(shelf: Shelf) -> PopulationError:
     except ValidationError as error:
         raise SourceError(faults_of(error, str(path), lines)) from None
     ten = {name: float(value) for name, value in held.projection_error.items() if name != "because"}
-    reasons = {name: getattr(held, name).because for name in _Fields.model_fields if name != "projection_error"}
+    said = ("estimate_error", "national_error", "age_error", "persistence")
+    reasons = {name: getattr(held, name).because for name in said}
     return PopulationError(
         held.estimate_error.at_census, held.estimate_error.per_year, ten, held.national_error.born,
         held.national_error.unborn, held.age_error.default, held.age_error.young_adults,
         (held.age_error.ages[0], held.age_error.ages[1]), held.persistence.value,
-        reasons | {"projection_error": str(held.projection_error.get("because", ""))},
+        reasons | {"projection_error": str(held.projection_error.get("because", ""))}, tuple(held.censuses), held.kinds,
+        AgeAxis(tuple(
+            AgeBand(low, None if after is None else after - 1)
+            for low, after in zip(held.age_groups, [*held.age_groups[1:], None], strict=True)
+        )),
     )  # fmt: skip
 
 
@@ -214,17 +233,19 @@ def population_draws(
     for a, code in enumerate(areas):
         spread = np.array([error.area(types[a], year - census, year - base_year) for year in years])
         lean = np.array([_lean(error, types[a], year - base_year) for year in years])
-        path = _path(f"population:{code}", years, error.persistence, seed, draws)
+        path = _paths(f"population:{code}", census, years, error.persistence, seed, draws)
         own[a] = (_centred(spread, path) - lean[:, None])[:, None, :]
     for b, band in enumerate(ages.bands):
         label = ages.labels[b]
         unborn = np.array([band.low < year - base_year for year in years])
         young = band.low <= error.young_ages[1] and band.end > error.young_ages[0]
-        path = _path(f"population:national:{label}", years, error.persistence, seed, draws)
+        path = _paths(f"population:national:{label}", census, years, error.persistence, seed, draws)
         national[:, b] = _centred(np.where(unborn, error.unborn, error.born) * ahead, path)
         spread = np.where(unborn | young, error.young, error.age) * ahead
         for a, code in enumerate(areas if spread.any() else ()):
-            own[a, :, b] += _centred(spread, _path(f"population:{code}:{label}", years, error.persistence, seed, draws))
+            own[a, :, b] += _centred(
+                spread, _paths(f"population:{code}:{label}", census, years, error.persistence, seed, draws)
+            )
     drawn: Array = published[..., None] * np.exp(own)
     if whole:
         target, summed = published.sum(axis=0)[..., None], drawn.sum(axis=0)
@@ -236,14 +257,21 @@ def _lean(error: PopulationError, kind: str, horizon: float) -> float:
     return error.table.lean(kind, horizon) if error.table is not None and horizon > 0 else 0.0
 
 
-def _path(component: str, years: Sequence[int], persistence: float, seed: int, draws: int) -> Array:
-    """Standard normal in every year, correlated from year to year by ``persistence^gap``; shape (year, draw)."""
-    path = np.empty((len(years), draws))
-    for n, year in enumerate(years):
-        fresh = normal(seed, f"{component}:{year}", draws)
-        keep = persistence ** (year - years[n - 1]) if n else 0.0
-        path[n] = keep * path[n - 1] + np.sqrt(1 - keep**2) * fresh if n else fresh
+def path_of(component: str, first: int, year: int, persistence: float, seed: int, draws: int) -> Array:
+    """Standard normal score of one year, correlated with every other by ``persistence^gap``; shape (draw,).
+
+    The path starts in the first year and is drawn in order from one stream, so that a year has the same score whatever other
+    years are asked for.
+    """
+    fresh = stream(seed, component).standard_normal((max(year - first, 0) + 1, draws))
+    path: Array = fresh[0]
+    for more in fresh[1:]:
+        path = persistence * path + np.sqrt(1 - persistence**2) * more
     return path
+
+
+def _paths(component: str, first: int, years: Sequence[int], persistence: float, seed: int, draws: int) -> Array:
+    return np.stack([path_of(component, first, year, persistence, seed, draws) for year in years])
 
 
 def _centred(spread: Array, path: Array) -> Array:

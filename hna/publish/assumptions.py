@@ -53,12 +53,15 @@ def steps(facts: NeedFacts, level: float) -> Iterator[Block]:
     for step in held:
         said = say(Value(step.estimate, step.lower, step.upper))
         width = step.upper - step.lower
-        more = "start" if before is None else f"{_signed(width - (before.upper - before.lower), width)} wider"
+        more = "start" if before is None else _wider(width - (before.upper - before.lower), width)
         share = Cell(f"{100 * step.share:.0f}%", step.share)
-        rows.append((Cell(wording.sentence(step.what)), Cell(said.interval, None), Cell(more), share))
+        rows.append((
+            Cell(wording.sentence(step.what)), Cell(said.number, None), Cell(said.interval, None), Cell(more), share
+        ))  # fmt: skip
         before = step
     columns = (
         Column("After allowing for"),
+        Column("Estimate", "people", True),
         Column(f"{100 * level:g}% interval", "people", True),
         Column("Change in width", "people", True),
         Column("Share of the variance", "per cent", True),
@@ -82,8 +85,9 @@ def _lower(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _signed(extra: float, width: float) -> str:
-    return plain(max(extra, 0.0), max(1.0, 10.0 ** math.floor(math.log10(max(width, 1.0) / 10))))
+def _wider(extra: float, width: float) -> str:
+    step = max(1.0, 10.0 ** math.floor(math.log10(max(width, 1.0) / 10)))
+    return f"{plain(abs(extra), step)} narrower" if extra <= -step else f"{plain(max(extra, 0.0), step)} wider"
 
 
 def made_of(held: Sequence[WaterfallStep]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from hna.publish import wording
 from hna.publish.facts import facts_of
 from hna.publish.report import Report
+from hna.publish.rounding import Value, say
 from hna.publish.tables import shown
 
 
@@ -23,3 +24,13 @@ def headline_sentences(report: Report) -> Iterator[str]:
                 said += [wording.recorded(compared), wording.gap(compared)]
             said += [wording.not_comparable(side) for side in place.refused]
             yield f"{shown(found.model.title)}. {' '.join(said)}"
+
+
+def step_lines(report: Report) -> Iterator[str]:
+    """What each step did to the estimate and its interval, for each need in its first area and year."""
+    for found in report.answers:
+        area, year = found.waterfall_for
+        yield f"{shown(found.model.title)}, {wording.name_of(area)}, {wording.middle(year)}: what each step did"
+        for step in found.waterfall:
+            said = say(Value(step.estimate, step.lower, step.upper))
+            yield f"  {said.number:>12}  {said.interval:<28} after {shown(step.what)}"

@@ -24,6 +24,7 @@ from hna.evidence.population import read_population
 from hna.evidence.shelf import Shelf
 from hna.indicators.benchmark import VERDICTS
 from hna.measure.draws import normal
+from hna.model.people_error import with_error
 from hna.model.rates import Rates, make_rates
 from hna.model.spec import Model, read_model
 
@@ -152,9 +153,10 @@ def test_the_region_is_the_sum_of_its_authorities_draw_by_draw(shelf: Shelf, dem
     pool = Surroundings(shelf).pool(Surroundings(shelf).of(HALTON)[0], HALTON, set(counts.area_code.tolist()))
     assert HALTON in pool.members
     assert len(pool.members) == 39
-    people = people_in_bands(rates, read_population(shelf, "ons-mye-2020", pool.members, [2020]))
+    people = with_error(shelf, people_in_bands(rates, read_population(shelf, "ons-mye-2020", pool.members, [2020])))
     need = {
         area.code: np.tensordot(here[0], rates.at(area.code, 2020)[0], axes=2)
+        * people.error.factors(area.code, 2020, rates.seed, rates.size)[0]
         for area, here in zip(people.areas, people.people, strict=True)
     }
     use = use_of(rates.model, counts.source.id)
