@@ -53,6 +53,7 @@ _SYNTHETIC = "it rests on the same published rates applied to each population"
 _NO_TRANSPORT = "the model allows places no error of their own"
 _FEW_DRAWS = "there are too few draws"
 _TINY = 1e-9
+_ROUNDING = 1e-12
 
 
 class Signals(NamedTuple):
@@ -338,6 +339,8 @@ class _Local:
         expected = mine * (1 - (known.middle / need_point))
         gaps = (float(np.quantile(self.need * (1 - high), at[0])), float(np.quantile(self.need * (1 - low), at[1])))
         gap = float(self.figure("gap")["estimate"]) - expected
+        if abs(gap) <= _ROUNDING * mine:  # two sums of the same people
+            gap = 0.0
         apart = paired(-self.need * most, -self.need * least, level)
         yield self._row("gap", pool.comparator, shared, flags, apart, gap, gap, (expected, *gaps))
 

@@ -276,7 +276,7 @@ def test_without_an_error_of_places_nothing_is_tested(shelf: Shelf) -> None:
     model = with_errors(read_model(shelf.model_file("dementia")), study=0.2, staleness=0.0, transport=0.0)
     row = make(shelf, model).row(SEFTON, "coverage", "england")
     assert row.verdict == "not_tested"
-    assert row.p_higher == 0.0, "every draw agrees: that is the assumption speaking"
+    assert row.p_higher < 0.02, "nearly every draw agrees: that is the assumption speaking"
     assert "W731" in row["flags"]
     assert "the model allows places no error of their own" in row.sentence
 
