@@ -129,6 +129,8 @@ class PeopleError:
 def with_error(shelf: Shelf, population: Population) -> Population:
     """A population that carries its own error: residents estimated or projected; others are returned as they are.
 
+    So are small areas, whose errors nobody has measured: errors of an authority do not divide among them independently.
+
     Parameters
     ----------
     shelf : where the standards, the authorities of larger areas and their people are.
@@ -138,6 +140,8 @@ def with_error(shelf: Shelf, population: Population) -> Population:
     if source.base != "resident" or source.basis == "census":
         return population
     error = shelf.once("population-error", lambda: read_population_error(shelf))
+    if any(area.code.startswith(error.exact) for area in population.areas):
+        return population
     years = population.years
     parts = {area.code: inside for area in population.areas if (inside := _parts(shelf, source.id, area.code))}
     key = ("people-error", source.id, years, tuple(parts))

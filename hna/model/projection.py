@@ -57,6 +57,7 @@ class _Fields(Record):
     censuses: list[int] = Field(min_length=1)
     kinds: dict[str, str]
     age_groups: list[int] = Field(min_length=2)
+    exact: list[str]
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ class PopulationError:
     censuses : years from which estimates start.
     kinds : type of area by the first letters of its code.
     groups : ages that share an error.
+    exact : first letters of the codes of areas whose people are taken as exact.
     table : measured errors, used in place of `ten_years`.
     """
 
@@ -130,6 +132,7 @@ class PopulationError:
     censuses: tuple[int, ...] = ()
     kinds: Mapping[str, str] = field(default_factory=dict)
     groups: AgeAxis = _EVERYONE
+    exact: tuple[str, ...] = ()
     table: ErrorTable | None = None
 
     def kind(self, code: str) -> str:
@@ -172,7 +175,7 @@ def read_population_error(shelf: Shelf) -> PopulationError:
         AgeAxis(tuple(
             AgeBand(low, None if after is None else after - 1)
             for low, after in zip(held.age_groups, [*held.age_groups[1:], None], strict=True)
-        )),
+        )), tuple(held.exact),
     )  # fmt: skip
 
 
