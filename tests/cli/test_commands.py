@@ -24,12 +24,21 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
     )
     for command in ("run", "check", "sources", "models", "areas", "import", "cite", "schema", "init"):
         assert f" {command} " in found.stdout
-    heavy = [
-        name
-        for name in ("numpy", "pandas", "xarray", "scipy", "pydantic", "pymc")
-        if f"| {name}\n" in found.stderr.replace("  ", " ")
-    ]
-    assert not heavy
+    loaded = {line.rpartition("|")[2].strip() for line in found.stderr.splitlines() if line.startswith("import time:")}
+    assert "hna" in loaded
+    assert not loaded & {"numpy", "pandas", "xarray", "scipy", "pydantic", "pymc", "statsmodels", "arviz", "nutpie"}
+
+
+@pytest.mark.parametrize(
+    "module", ["hna", "hna.model.survey", "hna.model.spatial", "hna.model.pool", "hna.model.hidden"]
+)
+def test_samplers_are_imported_only_by_who_samples(module: str) -> None:
+    code = (
+        f"import sys, {module}\n"
+        "print(sorted({'pymc', 'statsmodels', 'arviz', 'nutpie', 'pytensor', 'scipy.stats'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_help_costs_at_most_twenty_bare_starts_of_python() -> None:
