@@ -226,13 +226,13 @@ class Student:
         spread = (apart * weight[:, None]).T @ apart + 0.05**2 * np.eye(theta.shape[1])
         return cls(centre, np.linalg.cholesky(widen * spread))
 
-    def draw(self, number: int, rng: np.random.Generator) -> Array:
-        """Points spread evenly over the t, shifted at random."""
+    def draw(self, number: int, rng: np.random.Generator, highest: float | Array = 5.0) -> Array:
+        """Points spread evenly over the t, shifted at random; none above `highest`, where no posterior reaches."""
         count = len(self.centre)
         even = np.clip((net(number, count + 1) + rng.random(count + 1)) % 1, 1e-9, 1 - 1e-9)
         chi = 2 * gammaincinv(_FREEDOM / 2, even[:, count]) / _FREEDOM
         drawn: Array = self.centre + (ndtri(even[:, :count]) @ self.root.T) / np.sqrt(chi)[:, None]
-        return np.clip(drawn, self.centre - 12, 5.0)
+        return np.clip(drawn, self.centre - 12, highest)
 
     def log(self, theta: Array) -> Array:
         """Log density at points, shape (set,), up to a constant."""

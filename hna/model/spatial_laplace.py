@@ -24,6 +24,8 @@ Family = Literal["binomial", "poisson"]
 
 _LOW, _HIGH = np.array([np.log(0.02), -6.0]), np.array([np.log(3.0), 6.0])
 """Where log σ and logit ρ are first looked for: all but a thousandth of their priors, and more."""
+_HIGHEST = np.array([5.0, 30.0])
+"""Beyond which neither is proposed; ρ within 0.01 of one has a sixteenth of its prior, so its limit lies far out."""
 _NET = 40
 _NEWTON = 25
 _CLOSE = 0.05
@@ -221,7 +223,7 @@ def _solve_map(problem: MapProblem, draws: int, rng: np.random.Generator, points
     for number, many, widen in ((_NET, 0, 1.0), (_NET, 0, 2.0), (points, each, 1.3), (4 * points, -(-each // 2), 1.5)):
         if len(log):
             proposal = Student.around(theta, log - log_q, widen)
-            theta = proposal.draw(number, rng)
+            theta = proposal.draw(number, rng, _HIGHEST)
             log_q = proposal.log(theta)
         log, weight, eta = np.empty(number), np.empty((number, many)), np.empty((number, many, areas))
         for n, one in enumerate(theta):
