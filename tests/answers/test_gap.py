@@ -9,7 +9,7 @@ from hna.answers.gap import figures, flags_of, gap, leverage
 from hna.answers.known_people import KnownPeople, known_people, rows_for, union_known
 from hna.answers.ledger import months_apart
 from hna.answers.need import need
-from hna.errors import AlignmentError, AxisError, HnaError
+from hna.errors import AlignmentError, AxisError, HnaError, QuantityError
 from hna.evidence.known import read_known
 from hna.evidence.population import read_population
 from hna.measure.ages import AgeBand
@@ -283,3 +283,21 @@ def test_the_gap_of_a_hidden_count_prints_no_estimate(small):
     held = _counts(small, {"N01": "*", "S02": 410}, disclosure={"suppressed": "*", "range": [1, 7], "rounded_to": None})
     table = gap(_need(small), held).net.interval().set_index("area")
     assert np.isnan(table.estimate["N01"])
+
+
+def test_gaps_of_several_areas_are_added_up_draw_by_draw(small):
+    found = gap(_need(small), _counts(small, {"N01": 300, "S02": 410}))
+    together = found.net.sum("area")
+    np.testing.assert_allclose(together.draws.values, found.net.draws.sum("area").values)
+    (row,) = together.interval().to_dict("records")
+    parts = found.net.interval()
+    assert row["estimate"] == pytest.approx(parts["estimate"].sum())
+    # Limits are of the sum, never the sum of limits: each place differs on its own.
+    assert row["upper"] - row["lower"] < (parts["upper"] - parts["lower"]).sum()
+
+
+def test_gaps_with_a_hidden_count_are_not_added_up(small):
+    hidden = {"suppressed": "*", "range": [1, 7], "rounded_to": None}
+    found = gap(_need(small), _counts(small, {"N01": "*", "S02": 410}, disclosure=hidden))
+    with pytest.raises(QuantityError, match="Leave its area out"):
+        found.net.sum("area")

@@ -22,7 +22,19 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
     found = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "hna", "--help"], capture_output=True, text=True, check=True
     )
-    for command in ("run", "check", "sources", "models", "areas", "import", "cite", "schema", "init"):
+    for command in (
+        "run",
+        "assess",
+        "check",
+        "notebooks",
+        "sources",
+        "models",
+        "areas",
+        "import",
+        "cite",
+        "schema",
+        "init",
+    ):
         assert f" {command} " in found.stdout
     loaded = {line.rpartition("|")[2].strip() for line in found.stderr.splitlines() if line.startswith("import time:")}
     assert "hna" in loaded
