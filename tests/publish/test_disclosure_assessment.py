@@ -19,6 +19,7 @@ from hna.publish.disclosure_ledger import PublicationLedger
 from hna.publish.disclosure_presets import DisclosureError
 from hna.publish.site import finding_words, write_site
 from hna.publish.wording import UNPROTECTED
+from hna.run import Request, run
 from tests.conftest import Workspace
 from tests.publish.test_disclosure_files import HALTON, KNOWSLEY, SEFTON, register
 
@@ -148,9 +149,29 @@ def test_the_command_takes_a_rule_and_a_ledger(tmp_path: Path, shipped_shelf: Sh
         "--out",
         str(tmp_path / "out"),
     ]
-    run = CliRunner().invoke(app, [*asked, "--disclosure", "nhs_hes", "--ledger", str(tmp_path / "ledger")])
-    assert run.exit_code == 0, run.output
+    ran = CliRunner().invoke(app, [*asked, "--disclosure", "nhs_hes", "--ledger", str(tmp_path / "ledger")])
+    assert ran.exit_code == 0, ran.output
     assert (tmp_path / "ledger" / "released.jsonl").is_file()
     wrong = CliRunner().invoke(app, [*asked, "--disclosure", "secret"])
     assert isinstance(wrong.exception, DisclosureError)
     assert "unknown" in str(wrong.exception)
+
+
+def test_a_report_and_an_assessment_are_releases_of_one_ledger(tmp_path: Path, shipped_shelf: Shelf) -> None:
+    """What the report printed is known when the assessment is made: the same count is no news, a finer one is looked at."""
+    held = space(tmp_path / "space", shipped_shelf, {HALTON: 413}, 222)
+    folder = tmp_path / "ledger"
+    request = Request(
+        areas=("Halton",), years=(2023,), draws=100, workspace=held.root, disclosure="nhs_hes", population="ons-mye-2023",
+        ledger=folder,
+    )  # fmt: skip
+    run(request, tmp_path / "report")
+    before = {line for line in (folder / "released.jsonl").read_text(encoding="utf-8").splitlines() if HALTON in line}
+    assert len(before) == 1
+    ledger = PublicationLedger(folder)
+    found = left(held, tmp_path / "site", "nhs_hes", ledger)
+    assert b"W1002" not in found["need-memory.html"]
+    ledger.record()
+    after = {line for line in (folder / "released.jsonl").read_text(encoding="utf-8").splitlines() if HALTON in line}
+    assert before < after
+    assert all("falls" in line for line in after - before)
