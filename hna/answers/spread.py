@@ -18,12 +18,14 @@ from hna.answers.counted import Counted
 from hna.answers.gap import bridged, use_of
 from hna.answers.layers import Layer, Spread
 from hna.answers.paired import People
+from hna.answers.subgroups import LEVELS
 from hna.errors import HnaError
 from hna.evidence.outlines import Outlines, read_outlines
 from hna.evidence.population import Population, areas_and_years, read_population
 from hna.evidence.shelf import Shelf
 from hna.measure.areas import Area
 
+AUTHORITIES = LEVELS["authority"]
 FEWEST = 2
 """Fewer authorities than this make no map: there is nothing to see one beside."""
 _SAME = 1e-9
@@ -53,6 +55,11 @@ def spread(
         If outlines or a lookup on the shelf are wrong.
     """
     return _Spreader(found, populations, gap_year, shelf).spread()
+
+
+def _kind(code: str) -> object:
+    """Areas of one kind are drawn together: authorities of every kind, or wards, or small areas."""
+    return AUTHORITIES if code.startswith(AUTHORITIES) else code[:3]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +101,11 @@ class _Spreader:
         if not drawn:
             return Spread(why_no_need=self._why())
         wholes = dict.fromkeys(whole for code, whole in self.wholes.items() if code in drawn)
-        codes: set[str] = set()
-        for code in drawn:
-            codes |= self.around.inside(self.wholes[code], code) & self.outlines.rings.keys()
+        kinds = {_kind(one) for code in drawn for one in own[code]} if set(drawn) - set(wholes) else {AUTHORITIES}
+        codes = {
+            one for code in drawn for one in self.around.inside(self.wholes[code], code) & self.outlines.rings.keys()
+            if _kind(one) in kinds
+        }  # fmt: skip
         marked = {code: own[code] for code in own if code in drawn and code != self.wholes[code]}
         names = tuple(self.around.names().get(one, one) for one in wholes)
         need, why_no_need = self._need(codes)
@@ -108,7 +117,8 @@ class _Spreader:
         """Outlines that make up an area: its own, or those of its districts."""
         if code in self.outlines.rings:
             return (code,)
-        return tuple(sorted(self.around.inside(code, code) & self.outlines.rings.keys()))
+        inside = self.around.inside(code, code) & self.outlines.rings.keys()
+        return tuple(sorted(one for one in inside if one.startswith(AUTHORITIES)))
 
     def _why(self) -> str:
         if not self.wholes:

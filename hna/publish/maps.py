@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hna.answers.layers import Layer, Spread
+from hna.answers.spread import AUTHORITIES
 from hna.evidence.source import Citation, KnownSource
 from hna.measure.areas import Area
 from hna.publish import wording
@@ -19,6 +20,7 @@ from hna.publish.tables import shown
 
 THOUSAND, LAKH = 1000.0, 100_000.0
 HUNDRED = 100.0
+COUNTY = "E10"
 NO_FIGURE = "no figure"
 BARE = ("England", "London", "Yorkshire and The Humber")
 """Places that are named without an article."""
@@ -66,7 +68,7 @@ def where(facts: NeedFacts, refs: Mapping[str, int], atlas: Atlas) -> Iterator[B
         yield _pictures(facts, spread, atlas, need, f"Expected {need.per}, {wording.middle(need.layer.year)}")
         yield _table(facts, spread, need, cited)
     else:
-        why = spread.why_no_need or "to the accuracy of the estimate, the share expected is the same in every authority"
+        why = spread.why_no_need or "to the accuracy of the estimate, the share expected is the same in every place"
         yield Paragraph(f"There is no map of expected need: {shown(why)}.", (), "note")
     if coverage is not None:
         cited = (*((refs[coverage.layer.source],) if coverage.layer.source in refs else ()), *boundaries)
@@ -98,7 +100,7 @@ def maps_of(held: Sequence[NeedFacts]) -> Table:
                     *map(_stored, known),
                 ))  # fmt: skip
     columns = (
-        *(Column(name) for name in ("Need", "Map", "Authority", "Area code")), Column("Year", "", True), Column("Assessed"),
+        *(Column(name) for name in ("Need", "Map", "Area", "Area code")), Column("Year", "", True), Column("Assessed"),
         Column("Population", "people", True), Column("Estimated", "people", True), Column("Prevalence", "proportion", True),
         Column("Known", "people", True), Column("Coverage", "proportion", True),
     )  # fmt: skip
@@ -159,7 +161,7 @@ def _same_rates(facts: NeedFacts) -> str:
     factors = ["age"] if facts.model.sex != "persons" or len(facts.answer.rates.sexes) < 2 else ["age", "sex"]
     factors += [step.factor.replace("ethnicity", "ethnic group") for step in facts.model.local]
     return (
-        f"Differences between authorities come from {wording.listed(dict.fromkeys(factors))} alone: the same published rates are "
+        f"Differences between places come from {wording.listed(dict.fromkeys(factors))} alone: the same published rates are "
         "applied to the people of each."
     )
 
@@ -190,7 +192,12 @@ def _standing(facts: NeedFacts, spread: Spread, drawn: _Drawn) -> str:
 
 def _authorities(drawn: _Drawn, spread: Spread) -> str:
     places = wording.listed(shown(name) if name in BARE else f"the {shown(name)}" for name in spread.places)
-    return f"{len(drawn.values)} authorities of {places}"
+    return f"{len(drawn.values)} {_areas(drawn.layer)} of {places}"
+
+
+def _areas(layer: Layer) -> str:
+    """What the areas drawn are called."""
+    return "authorities" if all(area.code.startswith((*AUTHORITIES, COUNTY)) for area in layer.areas) else "areas"
 
 
 def _ends(drawn: _Drawn) -> tuple[str, str, str]:
@@ -266,7 +273,7 @@ def _alt(spread: Spread, drawn: _Drawn, marked: Mapping[Area, Sequence[str]], ti
 
 
 def _table(facts: NeedFacts, spread: Spread, drawn: _Drawn, cited: tuple[int, ...]) -> Table:
-    """The authorities by name: not by value, since these are no ranks."""
+    """The areas by name: not by value, since these are no ranks."""
     layer, counted = drawn.layer, bool(drawn.layer.known)
     own = {code for codes in spread.marked.values() for code in codes}
     rows = []
@@ -279,13 +286,13 @@ def _table(facts: NeedFacts, spread: Spread, drawn: _Drawn, cited: tuple[int, ..
         ))  # fmt: skip
     what = _called(facts).lower() if counted else "people expected"
     columns = (
-        Column("Authority"), Column("Assessed here"), Column("Population", "people", True), Column("Estimated", "people", True),
+        Column("Area"), Column("Assessed here"), Column("Population", "people", True), Column("Estimated", "people", True),
         *([Column("Known", "people", True)] if counted else []),
         Column("Coverage" if counted else "Estimated", "per cent" if counted else drawn.per, True), Column("Class", "", True),
     )  # fmt: skip
     return Table(
         f"{facts.model.need}-where-{'coverage' if counted else 'need'}",
-        f"{shown(facts.model.title)}: {what}, by authority, {wording.middle(layer.year)}", columns, tuple(rows), 1,
+        f"{shown(facts.model.title)}: {what}, place by place, {wording.middle(layer.year)}", columns, tuple(rows), 1,
         f"Population is {shown(facts.answer.rates.universe.words)}. Published rates × people, without intervals, to three figures."
         f"{' Coverage is the median of known over estimated, draw by draw.' if counted else ''}", cited, folded=True, filters=True,
     )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from hna.publish.maps import maps_of
 from hna.publish.page import render_content
 from hna.publish.report import Report
 from hna.run import Request, assess
+from tests.conftest import Workspace
 from tests.publish.reports import DRAWS, FORMULA, SCRIPT
 
 HALTON, SEFTON = "E06000006", "E08000014"
@@ -59,7 +59,7 @@ def test_expected_need_and_coverage_are_drawn_twice_each(dementia: Part) -> None
 def test_a_synthetic_map_says_that_it_shows_no_hot_spots(dementia: Part) -> None:
     said = words(dementia)
     assert "Given the characteristics of the local populations we would expect" in said
-    assert "Differences between authorities come from age and sex alone" in said
+    assert "Differences between places come from age and sex alone" in said
     assert "It does not show hot spots, and must not be used to judge how a place performs (R401)." in said
     names = [row[0].text for row in tables(dementia)["need"].rows]
     assert names == sorted(names)
@@ -111,10 +111,22 @@ def test_areas_in_no_region_have_no_map_but_a_reason(own_content: Content) -> No
     assert own_content.outlines == ()
 
 
-def test_wards_have_no_map_but_a_reason(shipped: Report) -> None:
-    spread = Spread(why_no_need="no outlines of areas as small as these are on the shelf")
-    report = replace(shipped, answers=(replace(shipped.answers[0], spread=spread),))
-    assert "no outlines of areas as small as these" in words(part_of(make_content(report), "dementia"))
+def test_wards_have_no_map_but_a_reason_unless_their_outlines_are_given(workspace: Workspace) -> None:
+    wards = {"E05013169": "One", "E05013170": "Other"}
+    workspace.prevalence(rows=workspace.rates_rows())
+    workspace.population(rows=workspace.people_rows(areas=wards))
+    workspace.model(known=[], missing_core_data=[{"item": "a count", "why": "none", "effect": "no gap"}])
+    report = assess(Request(workspace=workspace.root, draws=DRAWS))
+    assert "no outlines of areas as small as these" in words(part_of(make_content(report), "sleeplessness"))
+    workspace.lookup(
+        "ward-shapes", [{"area_code": code, "points": f"{3500 + n} 3800 1 0 0 1"} for n, code in enumerate(wards)]
+    )
+    report = assess(Request(workspace=workspace.root, draws=DRAWS))
+    spread = report.answers[0].spread
+    assert spread is not None
+    assert spread.need is not None
+    assert {area.code for area in spread.need.areas} == set(spread.outlines.rings) == set(wards)
+    assert "the share expected is the same in every place" in words(part_of(make_content(report), "sleeplessness"))
 
 
 def test_a_county_is_outlined_by_its_districts_and_england_is_drawn_whole() -> None:
