@@ -77,7 +77,7 @@ class Atlas:
         """Every path that the maps refer to, to be printed once a page."""
         paths = [f'<path id="o{self._at[code]}" d="{place.path}"/>' for code, place in sorted(self._shapes.items())]
         paths += [f'<path id="h{self._at[code]}" d="{place.path}"/>' for code, place in sorted(self._hexagons.items())]
-        return f'<svg class="outlines" aria-hidden="true" width="0" height="0"><defs>{"".join(paths)}</defs></svg>'
+        return f"<defs>{''.join(paths)}</defs>"
 
     def choropleth(
         self,

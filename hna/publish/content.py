@@ -115,6 +115,12 @@ class Picture:
     area: str = ""
     outlines: str = ""
 
+    @property
+    def whole(self) -> str:
+        """The drawing with what it refers to in it, to stand by itself."""
+        head, close, rest = self.svg.partition(">")
+        return f"{head}{close}{self.outlines}{rest}"
+
 
 @dataclass(frozen=True)
 class Pictures:

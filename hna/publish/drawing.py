@@ -65,7 +65,7 @@ def _style() -> str:
     # Rules inside @media are for screens in the dark and for paper; the first of each is the one that is meant.
     plain = re.sub(r"@media[^{]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", "", page)
     rules = re.findall(r"([^{}]*)\{([^{}]*)\}", plain)
-    kept = "".join(f"{which.strip()}{{{what}}}" for which, what in rules if ".chart" in which)
+    kept = "".join(f"{which.strip()}{{{what}}}" for which, what in rules if re.search(r"\.(chart|map)\b", which))
     filled = re.sub(r"var\(--([\w-]+)\)", lambda found: named.get(found.group(1), "#000"), kept)
     return re.sub(r"font:([\d.]+px)[^;}]*", rf'font-size:\1;font-family:"{FONT}"', filled)
 

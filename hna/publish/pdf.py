@@ -89,7 +89,7 @@ def _element(found: Element) -> dict[str, Any]:
     if isinstance(found, Picture):
         width = re.search(r'viewBox="0 0 ([\d.]+)', found.svg)
         return {
-            "kind": "picture", "title": shown(found.title), "alt": shown(found.alt), "svg": standalone(found.svg),
+            "kind": "picture", "title": shown(found.title), "alt": shown(found.alt), "svg": standalone(found.whole),
             "width": float(width.group(1)) if width else 340.0,
         }  # fmt: skip
     assert_never(found)

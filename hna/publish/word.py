@@ -89,7 +89,7 @@ class _Writer:
         if content.banner:
             self._text("Intense Quote", content.banner)
         elements = list(flow(content))
-        drawn = iter(pixels([one.svg for one in elements if isinstance(one, Picture)]))
+        drawn = iter(pixels([one.whole for one in elements if isinstance(one, Picture)]))
         for one in elements:
             self._element(one, drawn)
         for note in content.sources:

@@ -17,6 +17,7 @@ from hna.publish.atlas import LABELS, NOTHING, Atlas, Shade
 from hna.publish.classes import MOST, Classes
 from hna.publish.compose import make_content
 from hna.publish.content import Content, Paragraph, Part, Pictures, Table
+from hna.publish.drawing import standalone
 from hna.publish.facts import facts_of
 from hna.publish.maps import maps_of
 from hna.publish.page import render_content
@@ -103,6 +104,16 @@ def test_outlines_stand_once_on_a_page(content: Content) -> None:
     assert len(ids) == len(set(ids)) == 70
     assert set(re.findall(r'<use href="#([oh]\d+)"', page)) <= set(ids)
     assert len(content.outlines[0]) < 40_000
+
+
+def test_a_map_stands_by_itself_in_a_document(dementia: Part) -> None:
+    for block in dementia.blocks:
+        for picture in block.pictures if isinstance(block, Pictures) else ():
+            used = set(re.findall(r'<use href="#(\w+)"', picture.whole))
+            assert used <= set(re.findall(r'<path id="(\w+)"', picture.whole))
+            drawn = standalone(picture.whole)
+            assert ".map .k1{fill:#" in drawn
+            assert "var(" not in drawn
 
 
 def test_areas_in_no_region_have_no_map_but_a_reason(own_content: Content) -> None:
