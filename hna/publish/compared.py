@@ -168,7 +168,8 @@ def _note(rows: list[Row]) -> str:
     if any(row["quantity"] == "gap" for row in rows):
         said.append("The comparator of the gap is the gap that there would be here at the comparator's coverage.")
     if any(_tested(row) for row in rows):
-        said.append("Verdicts rest on unrounded numbers.")
+        protected = any("N1005" in str(row["flags"]).split() for row in rows)
+        said.append(f"Verdicts rest on {'counts as they are printed' if protected else 'unrounded numbers'}.")
     tested = dict.fromkeys(str(row["method"]) for row in rows if _tested(row))
     said += [wording.sentence(f"Method: {method}") for method in tested]
     periods: dict[str, dict[str, None]] = {}

@@ -145,3 +145,5 @@ def test_no_count_stands_in_any_file(tmp_path: Path, shipped_shelf: Shelf) -> No
     assert {name for name, text in open_.items() if count.search(text)} >= {"gap.csv", "report.html"}
     assert {name for name, text in held.items() if count.search(text)} == set()
     assert b"7,410" in held["report.html"] or b"7,400" in held["report.html"]
+    assert b"Verdicts rest on unrounded numbers" in open_["report.html"]
+    assert b"Verdicts rest on counts as they are printed" in held["report.html"]
