@@ -247,8 +247,8 @@ def _planned(group: str, request: Request, shelf: Shelf) -> Plan:
         having = _counting(group, request, shelf)
         here = [area for area in request.areas if any(one.areas.has(area) for one in having)]
         return plan(shelf, here, request.population, request.years, group)
-    own = any(one.own for one in populations_on(shelf))
-    areas = request.areas or (() if own and request.population is None else DEFAULT_AREAS)
+    own = any(one.own for one in populations_on(shelf, request.population))
+    areas = request.areas or (() if own else DEFAULT_AREAS)
     return plan(shelf, areas, request.population, request.years)
 
 

@@ -16,7 +16,7 @@ from hna.answers.layers import Spread
 from hna.answers.ledger import Ledger
 from hna.answers.need import Block, age_of_evidence, blocks
 from hna.answers.rows import COLUMNS, QUANTITIES
-from hna.answers.small_areas import SmallAreas
+from hna.answers.small_areas import SHOWN, SmallAreas
 from hna.answers.stream import MEMORY, Runner, summarise
 from hna.answers.summary import Summary
 from hna.answers.waterfall import WaterfallStep, waterfall
@@ -33,8 +33,6 @@ Array = NDArray[np.float64]
 Draws = dict[tuple[str, int, str], Array]
 
 
-SHOWN = 400
-"""Most areas of one level on a page and in a workbook; the figures of more go to gap.csv alone."""
 _ROWS = 2000
 
 

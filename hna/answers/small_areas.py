@@ -23,6 +23,8 @@ BY = (SMALL, *LEVELS, FIFTHS, TENTHS)
 VINTAGES = (("lsoa11-ltla22", "imd-2019-lsoa11"), ("lsoa21-ward24-ltla24", "imd-2025-lsoa21"))
 """For each vintage of small areas, what they lie in and how deprived they are."""
 UPPER = "ltla-utla-region-england"
+SHOWN = 400
+"""Most areas of one level on a page and in a workbook; the figures of more go to gap.csv alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +121,10 @@ def small_areas(
     groups = [_holding(kept, larger, above)] if larger else []
     notes: list[str] = []
     names = [area for one in populations_on(shelf) if not one.own for area in one.areas.areas]
-    for level in (level for level in LEVELS if level in by):
+    sums = [level for level in LEVELS if level in by]
+    if not larger and not set(by) - {SMALL} and len(kept) > SHOWN:
+        sums = ["authority", "region", "england"]  # a page needs something to show
+    for level in sums:
         found = levels(nesting, kept, (level,), names)[0]
         group, partial = _whole(found, size, {area.code for area in larger})
         groups += [group] if group.areas else []
