@@ -268,7 +268,9 @@ class _Forming:
         error = self.work.error
         if error is None:
             return None
-        return np.stack([error.factors(code, year, self.rates.seed, self.rates.size) for code in self.codes])
+        # A county or region may have one factor where an authority has one for each group of ages.
+        found = [error.factors(code, year, self.rates.seed, self.rates.size) for code in self.codes]
+        return np.stack(np.broadcast_arrays(*found))
 
     def _expected(
         self, people: Array, year: int, severity: int, errors: Errors, shares: Array | None, factors: Array | None

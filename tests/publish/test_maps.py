@@ -229,3 +229,16 @@ def test_same_inputs_same_maps(shipped: Report, content: Content, tmp_path: Path
     again = make_content(shipped)
     assert part_of(again, "dementia") == part_of(content, "dementia")
     assert again.outlines == content.outlines
+
+
+def test_a_county_beside_an_authority_is_drawn_with_it() -> None:
+    both = assess(Request(needs=("dementia",), areas=("Halton", "Lancashire"), draws=DRAWS)).answers[0]
+    alone = assess(Request(needs=("dementia",), areas=("Lancashire",), draws=DRAWS)).answers[0]
+    assert both.spread is not None
+    assert set(both.spread.marked) == {HALTON, "E10000017"}
+    keys = ["area_code", "year", "severity", "sex", "age_band", "quantity"]
+    figures, same = (
+        one.figures[(one.figures["area_code"] == "E10000017") & (one.figures["quantity"] == "need")].set_index(keys)
+        for one in (both, alone)
+    )
+    np.testing.assert_allclose(figures["lower"], same.loc[figures.index, "lower"], rtol=1e-9)
