@@ -12,6 +12,7 @@ from hna.answers.blocks import Carrier
 from hna.answers.limits import GAP, gap_figures, limits
 from hna.answers.need import realise, realise_totals, realised_key, scores_of
 from hna.answers.nest import Part
+from hna.answers.people_factors import factors_of
 from hna.answers.realised import Scores, whole_people
 from hna.answers.terms import Errors
 from hna.errors import AxisError, Fault
@@ -268,9 +269,7 @@ class _Forming:
         error = self.work.error
         if error is None:
             return None
-        # A county or region may have one factor where an authority has one for each group of ages.
-        found = [error.factors(code, year, self.rates.seed, self.rates.size) for code in self.codes]
-        return np.stack(np.broadcast_arrays(*found))
+        return factors_of(error, self.codes, year, self.rates.seed, self.rates.size)
 
     def _expected(
         self, people: Array, year: int, severity: int, errors: Errors, shares: Array | None, factors: Array | None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from hna.answers.need import people_in_bands
-from hna.answers.people_factors import group_shares
+from hna.answers.people_factors import factors_of, group_shares
 from hna.evidence.population import Population
 from hna.indicators.benchmark import Contrast, verdict
 from hna.indicators.interval import Interval
@@ -188,7 +188,7 @@ class People:
         error = self._everyone.error
         if error is None:
             return expected_by_area(self.rates, codes, self.people[rows], self.year)
-        factors = np.stack([error.factors(code, self.year, self.rates.seed, self.rates.size) for code in codes])
+        factors = factors_of(error, codes, self.year, self.rates.seed, self.rates.size)
         if factors.shape[1] == 1:
             return expected_by_area(self.rates, codes, self.people[rows], self.year) * factors[:, 0]
         held = [self.people[rows] * self._shares[g, rows] for g in range(factors.shape[1])]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hna.evidence.population import Population
+from hna.evidence.population import PeopleFactors, Population
 from hna.measure.ages import AgeAxis, AgeBand
 from hna.model.rates import Rates
 
@@ -54,6 +55,13 @@ def group_shares(population: Population, banded: Population) -> Array:
     evenly /= evenly.sum(axis=0)
     shares: Array = np.where(total > 0, found / np.where(total > 0, total, 1.0), evenly)
     return shares
+
+
+def factors_of(error: PeopleFactors, codes: Sequence[str], year: int, seed: int, draws: int) -> Array:
+    """Factors of the people of several areas in a year, shape (area, group, draw), or (area, 1, draw) where all share one."""
+    found = [error.factors(code, year, seed, draws) for code in codes]
+    most = max(len(one) for one in found)
+    return np.stack([np.broadcast_to(one, (most, draws)) for one in found])
 
 
 def cell_factors(rates: Rates, population: Population, shares: Array, code: str, year: int) -> Array | None:

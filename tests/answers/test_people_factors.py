@@ -125,3 +125,12 @@ def test_ages_are_divided_among_the_groups_that_share_an_error():
 def test_registered_people_and_censuses_are_taken_as_they_are(small):
     small.population("gp-list", small.people_rows(), base="registered")
     assert with_error(small.shelf, read_population(small.shelf, "gp-list")).error is None
+
+
+def test_an_authority_beside_its_region_is_as_it_is_alone(dementia):
+    both = people("ons-mye-2023", [*PLACES[:1], "E12000002"])
+    drawn = need(dementia, both).draws.transpose("area", "year", "draw").values
+    streamed = summarise(dementia, both, keep_draws=True)
+    np.testing.assert_allclose(streamed.draws[0], drawn, rtol=1e-8)
+    alone = summarise(dementia, people("ons-mye-2023", PLACES[:1]), keep_draws=True)
+    np.testing.assert_allclose(streamed.draws[0][0], alone.draws[0][0], rtol=1e-12)
