@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -55,6 +55,30 @@ class Defaults:
     because: dict[str, str]
 
 
+Fields = TypeVar("Fields", bound=Record)
+
+
+def read_standard(shelf: Shelf, file: str, fields: type[Fields]) -> Fields:
+    """A file of defaults on the shelf, the analyst's own first.
+
+    Parameters
+    ----------
+    file : under a workspace or the shipped shelf.
+    fields : what it holds.
+
+    Raises
+    ------
+    SourceError
+        If the file is wrong.
+    """
+    path = next(root / file for root in shelf.roots if (root / file).is_file())
+    values, lines = read_yaml(path)
+    try:
+        return fields.model_validate(values)
+    except ValidationError as error:
+        raise SourceError(faults_of(error, str(path), lines)) from None
+
+
 def read_defaults(shelf: Shelf) -> Defaults:
     """The defaults on the shelf, the analyst's own first.
 
@@ -63,12 +87,7 @@ def read_defaults(shelf: Shelf) -> Defaults:
     SourceError
         If the file is wrong.
     """
-    path = next(root / FILE for root in shelf.roots if (root / FILE).is_file())
-    values, lines = read_yaml(path)
-    try:
-        fields = _Fields.model_validate(values)
-    except ValidationError as error:
-        raise SourceError(faults_of(error, str(path), lines)) from None
+    fields = read_standard(shelf, FILE, _Fields)
     because: dict[str, Any] = {name: getattr(fields, name).because for name in _Fields.model_fields}
     return Defaults(
         study={name: getattr(fields.study_error, name) for name in ("low", "moderate", "high")},

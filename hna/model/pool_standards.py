@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from hna.errors import SourceError
 from hna.evidence.shelf import Shelf
-from hna.evidence.source import Record, faults_of
-from hna.evidence.yaml_file import read_yaml
+from hna.evidence.source import Record
+from hna.model.defaults import read_standard
 
 FILE = "data/standards/pooling.yaml"
 
@@ -55,12 +54,7 @@ def read_pool_standards(shelf: Shelf) -> PoolStandards:
     SourceError
         If the file is wrong.
     """
-    path = next(root / FILE for root in shelf.roots if (root / FILE).is_file())
-    values, lines = read_yaml(path)
-    try:
-        fields = _Fields.model_validate(values)
-    except ValidationError as error:
-        raise SourceError(faults_of(error, str(path), lines)) from None
+    fields = read_standard(shelf, FILE, _Fields)
     return PoolStandards(
         fields.between_study_scale.value, fields.sensitivity_scale.value, fields.conflict_warn.value,
         fields.conflict_refuse.value, fields.vacuous_odds_ratio.value,

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from hna.errors import Fault, ModelError, QuantityError, SourceError
+from hna.errors import Fault, ModelError, QuantityError
 from hna.evidence.shelf import Shelf
-from hna.evidence.source import Record, faults_of
-from hna.evidence.yaml_file import read_yaml
+from hna.evidence.source import Record
 from hna.measure.ages import AgeAxis, AgeBand
 from hna.measure.draws import stream
+from hna.model.defaults import read_standard
 
 Array = NDArray[np.float64]
 
@@ -158,12 +158,7 @@ def read_population_error(shelf: Shelf) -> PopulationError:
     SourceError
         If the file is wrong.
     """
-    path = next(root / FILE for root in shelf.roots if (root / FILE).is_file())
-    values, lines = read_yaml(path)
-    try:
-        held = _Fields.model_validate(values)
-    except ValidationError as error:
-        raise SourceError(faults_of(error, str(path), lines)) from None
+    held = read_standard(shelf, FILE, _Fields)
     ten = {name: float(value) for name, value in held.projection_error.items() if name != "because"}
     said = ("estimate_error", "national_error", "age_error", "persistence")
     reasons = {name: getattr(held, name).because for name in said}
