@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -121,6 +122,9 @@ def test_fit_leaves_to_the_run_what_the_run_can_do(shelf):
 
 
 @pytest.mark.calibration
+@pytest.mark.skipif(
+    os.environ.get("HNA_CALIBRATION") != "full", reason="compiles and runs a sampler: HNA_CALIBRATION=full"
+)
 def test_fit_stores_what_a_run_uses(shelf):
     pytest.importorskip("nutpie")
     one = model(pool={"sampler": "nuts"})
