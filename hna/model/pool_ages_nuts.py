@@ -55,8 +55,13 @@ def sample_ages(
         b = pm.Deterministic("b", score * spread)
         rate = pm.math.sigmoid(pm.math.dot(problem.basis, b))
         mean = pm.Deterministic(_BAND_RATES, pm.math.logit(pm.math.dot(problem.weight, rate)))
-        study = pm.Normal("study", 0.0, 1.0, shape=len(problem.own)) * pm.math.sqrt(tau**2 + problem.own**2)
-        pm.Normal("y", mu=mean + study[problem.at], sigma=np.sqrt(problem.v), observed=problem.y)
+        # Studies' errors are integrated out: each study's covariance is a diagonal and one rank more.
+        of_study = np.equal.outer(np.arange(len(problem.own)), problem.at).astype(float)
+        away, total = problem.y - mean, of_study @ (1 / problem.v)
+        shared = tau**2 + problem.own**2
+        lean = pm.math.dot(of_study, away / problem.v)
+        square = (away**2 / problem.v).sum() - (shared * lean**2 / (1 + shared * total)).sum()
+        pm.Potential("y", -0.5 * (square + pm.math.log(1 + shared * total).sum()))
     return sample_model(
         pm, az, model, ("b", "tau", _BAND_RATES), draws=draws, tune=tune, chains=chains, seed=seed, sampler=sampler,
         target_accept=target_accept, told=("tau", _BAND_RATES),
@@ -75,7 +80,7 @@ def fit_ages(asked: Asked, draws: int, seed: int, sampler: str = "nutpie") -> tu
     problem = AgeProblem.of(asked.reported, studies, asked.oldest, asked.people, asked.own)
     held, diagnostics = until_passed(
         lambda number, accept: sample_ages(
-            problem, asked.scale, draws=number, seed=seed, sampler=sampler, target_accept=accept
+            problem, asked.scale, draws=number, seed=seed, sampler=sampler, target_accept=1 - (1 - accept) / 8
         ),
         max(-(-draws // 4), 1000),
         require=False,
