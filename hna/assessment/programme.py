@@ -16,8 +16,8 @@ from hna.assessment.framework import AssessmentError
 from hna.assessment.priorities import check_weights
 from hna.assessment.standards import CONTENTS, Criteria
 from hna.errors import Fault, SourceError
+from hna.evidence.record import Date, Id, Record, faults_of
 from hna.evidence.shelf import Shelf
-from hna.evidence.source import Date, Id, Record, faults_of
 from hna.evidence.tables import Reader, read_columns
 from hna.evidence.yaml_file import read_yaml
 

@@ -8,8 +8,8 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field, ValidationError, model_validator
 
 from hna.errors import SourceError
+from hna.evidence.record import Id, Proportion, Record, faults_of
 from hna.evidence.shelf import Shelf
-from hna.evidence.source import Id, Proportion, Record, faults_of
 from hna.evidence.yaml_file import read_yaml
 
 FOLDER = "data/frameworks/standards"

@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from hna.errors import Fault, SourceError
+from hna.evidence.record import Date, Id, Record, faults_of
+from hna.evidence.study import Applicability, Appraisal, Severity, Study, Uncertainty
 from hna.evidence.yaml_file import read_yaml
 
 _PERIOD = r"^(point|lifetime|proportion-of-cases|period-[1-9]\d*)$"
 _COUNT_KIND = r"^(people-point|people-period-[1-9]\d*|episodes|referrals)$"
-_ID = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
 
-def _iso_date(text: str) -> str:
-    dt.date.fromisoformat(text)
-    return text
-
-
-Id = Annotated[str, Field(pattern=_ID, max_length=80)]
-Proportion = Annotated[float, Field(ge=0, le=1)]
-Date = Annotated[str, AfterValidator(_iso_date)]
 ReadFrom = Literal["primary table", "primary abstract", "secondary table", "secondary text"]
-
-
-class Record(BaseModel):
-    """A frozen record in which an unknown field is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, strict=False)
 
 
 class Citation(Record):
@@ -69,105 +55,6 @@ class Citation(Record):
         """Authors and year, as in a footnote."""
         authors = self.authors or self.container or self.title
         return f"{authors} ({self.year})" if self.year else authors
-
-
-class Uncertainty(Record):
-    """What the source prints about its own sampling error."""
-
-    given: Literal["interval", "counts", "standard-error", "sample-size", "none"]
-    """Which columns of table.csv carry it."""
-    level: Annotated[float, Field(gt=0.5, lt=1)] | None = None
-    """Level of a printed interval, as a proportion."""
-
-    @model_validator(mode="after")
-    def _interval_has_level(self) -> Uncertainty:
-        if self.given == "interval" and self.level is None:
-            raise ValueError("an interval needs its level, such as level: 0.95")
-        return self
-
-
-class Severity(Record):
-    """How the source divides cases."""
-
-    kind: Literal["exclusive", "cumulative", "overlapping"]
-    """Exclusive strata add up; cumulative ones nest (at least mild, at least moderate); overlapping ones never add up."""
-    strata: Annotated[list[str], Field(min_length=1)]
-    """Names in order, mildest first where they are ordered; the values of the table's severity column."""
-
-
-class Study(Record):
-    """How the figure was found."""
-
-    design: str | None
-    """survey, cohort, register, admin, consensus, model or review."""
-    frame: Literal["household", "institution", "both", "registered_patients", "school_roll", "other"] | None
-    """Whom the sampling frame could reach."""
-    fieldwork: Annotated[list[int], Field(min_length=2, max_length=2)] | None
-    """First and last year of fieldwork."""
-    geography: str | None
-    """Where."""
-    sample_size: Annotated[int, Field(gt=0)] | None
-    """People examined."""
-    response_rate: Proportion | None
-    """Share of those invited who took part."""
-    exclusions: str | None
-    """Who was left out."""
-
-    @model_validator(mode="after")
-    def _years_in_order(self) -> Study:
-        if self.fieldwork and self.fieldwork[0] > self.fieldwork[1]:
-            raise ValueError("fieldwork runs from the earlier year to the later")
-        return self
-
-    @property
-    def mid_fieldwork(self) -> float | None:
-        """Middle of the fieldwork, in years."""
-        return None if self.fieldwork is None else sum(self.fieldwork) / 2 + 0.5
-
-
-class Appraisal(Record):
-    """How far the study may be biased."""
-
-    tool: str | None
-    """Checklist used, such as hoy-2012 or jbi-prevalence."""
-    overall: Literal["low", "moderate", "high"] | None
-    """Overall risk of bias."""
-    notes: str | None
-    """What was weak, item by item."""
-
-
-class Fit(Record):
-    """How well a study fits the use made of it in one respect, with the reason."""
-
-    score: Annotated[int, Field(ge=1, le=5)]
-    """1 hardly at all, 2 poorly, 3 fairly, 4 well, 5 fully."""
-    because: Annotated[str, Field(min_length=3)]
-    """Why."""
-
-
-class Applicability(Record):
-    """Whether a finding may be carried to an English authority today, judged in five respects."""
-
-    population: Fit
-    """The people studied, beside the people it is used for."""
-    setting: Fit
-    """Where people were reached: households, schools, institutions, registers."""
-    time: Fit
-    """How long ago."""
-    definition: Fit
-    """Whether a case found by the study is a person with the need."""
-    service: Fit
-    """Whether services then and there were like those now and here, where cases depend on them."""
-
-    @property
-    def poor(self) -> dict[str, Fit]:
-        """Respects in which the study fits poorly (2 or less): they are flagged W161."""
-        held = {name: getattr(self, name) for name in type(self).model_fields}
-        return {name: fit for name, fit in held.items() if fit.score <= POOR_FIT}
-
-
-POOR_FIT = 2
-"""The second of five steps."""
 
 
 class Disclosure(Record):
@@ -330,40 +217,6 @@ KINDS: dict[str, type[Source]] = {
     "areas": AreasSource,
     "composition": CompositionSource,
 }
-
-
-def faults_of(error: ValidationError, file: str, lines: dict[tuple[str | int, ...], int]) -> list[Fault]:
-    """All of a validation's faults, in the analyst's words.
-
-    Parameters
-    ----------
-    error : what pydantic found.
-    file : name of the file for the message.
-    lines : line number of each field that stands in the file.
-    """
-    faults = []
-    for item in error.errors():
-        where = tuple(item["loc"])
-        field = ".".join(str(part) for part in where)
-        line = next((lines[where[:n]] for n in range(len(where), 0, -1) if where[:n] in lines), None)
-        what, remedy = _in_words(item)
-        faults.append(Fault(what, remedy, file=f"{file}:{line}" if line else file, field=field))
-    return faults
-
-
-def _in_words(item: Any) -> tuple[str, str]:
-    kind = item["type"]
-    if kind == "missing":
-        return "required field is missing", "Add it; write null where the source says nothing"
-    if kind == "extra_forbidden":
-        return "unknown field", "Remove it, or mend its spelling (`hna schema source` lists the fields)"
-    given = repr(item.get("input"))
-    message = item["msg"].removeprefix("Value error, ")
-    if message[1:2].islower():
-        message = message[:1].lower() + message[1:]
-    if kind == "value_error" or len(given) > 80:
-        return message, ""
-    return f"{message}, not {given}", ""
 
 
 def read_record(path: Path) -> Source:

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from pydantic import Field, ValidationError
 
 from hna.errors import SourceError
+from hna.evidence.record import Record, faults_of
 from hna.evidence.shelf import Shelf
-from hna.evidence.source import Record, faults_of
 from hna.evidence.yaml_file import read_yaml
 
 FILE = "data/standards/defaults.yaml"

@@ -11,14 +11,8 @@ from hna.evidence.known import Known, read_known
 from hna.evidence.population import read_population
 from hna.evidence.prevalence import Prevalence
 from hna.evidence.shelf import Shelf
-from hna.evidence.source import (
-    Appraisal,
-    KnownSource,
-    PopulationSource,
-    PrevalenceSource,
-    Study,
-    Uncertainty,
-)
+from hna.evidence.source import KnownSource, PopulationSource, PrevalenceSource
+from hna.evidence.study import Appraisal, Study, Uncertainty
 from hna.measure.ages import AgeAxis
 from hna.model.defaults import Defaults
 from hna.model.hidden import Envelope, Unseen, several_lists, two_lists

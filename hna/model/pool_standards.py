@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
+from hna.evidence.record import Record
 from hna.evidence.shelf import Shelf
-from hna.evidence.source import Record
 from hna.model.defaults import read_standard
 
 FILE = "data/standards/pooling.yaml"

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
 from hna.errors import Fault, ModelError, QuantityError
+from hna.evidence.record import Record
 from hna.evidence.shelf import Shelf
-from hna.evidence.source import Record
 from hna.measure.ages import AgeAxis, AgeBand
 from hna.measure.draws import stream
 from hna.model.defaults import read_standard

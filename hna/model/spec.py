@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from hna.errors import Fault, ModelError
-from hna.evidence.source import Date, Id, Proportion, Record, faults_of
+from hna.evidence.record import Date, Id, Proportion, Record, faults_of
 from hna.evidence.yaml_file import read_yaml
 from hna.measure.ages import AgeBand
 from hna.model.spec_rate import Ages, LocalAdjustment, Prevalence, Range

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from hna.evidence.source import Id, Record
+from hna.evidence.record import Id, Record
 
 ERROR_TERMS = ("study", "transport", "staleness")
 

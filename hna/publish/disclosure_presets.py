@@ -9,8 +9,9 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field, ValidationError, model_validator
 
 from hna.errors import Fault, HnaError, SourceError
+from hna.evidence.record import Id, Record, faults_of
 from hna.evidence.shelf import Shelf
-from hna.evidence.source import Citation, Id, KnownSource, Record, faults_of
+from hna.evidence.source import Citation, KnownSource
 from hna.evidence.yaml_file import read_yaml
 from hna.model.spec import Model
 
