@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from hna.evidence.record import Id, Record
 
@@ -118,14 +118,14 @@ def _used(value: object) -> object:
 class Prevalence(Record):
     """How a rate is made from sources."""
 
-    sources: list[Annotated[UsedSource, BeforeValidator(_used)]]
-    """Sources on the shelf; several under `single` must cover different ages. None under capture-recapture."""
     combine: Literal[
         "single", "mixture", "random-effects", "hierarchical-by-age", "envelope", "multiplier", "capture-recapture"
     ] = "single"
     """single: one source an age; mixture: two or more, weighted equally; random-effects: three or more, pooled;
     hierarchical-by-age: two or more of any bands, pooled to a curve; envelope: each alone; multiplier: people known over
     the share of all that they are; capture-recapture: people on overlapping lists and on none."""
+    sources: list[Annotated[UsedSource, BeforeValidator(_used)]]
+    """Sources on the shelf; several under `single` must cover different ages. None under capture-recapture."""
     multiplier: Multiplier | None = None
     """Under multiplier: the count and whom it was made among; the one source is the share known."""
     lists: Lists | None = None
@@ -141,11 +141,12 @@ class Prevalence(Record):
     severity: Id | None = None
     """A proportion-of-cases source that splits cases into strata."""
 
-    @model_validator(mode="after")
-    def _rests_on_something(self) -> Prevalence:
-        if not self.sources and self.combine != "capture-recapture":
-            raise ValueError("sources: name one source or more")
-        return self
+    @field_validator("sources")
+    @classmethod
+    def _rests_on_something(cls, sources: list[UsedSource], others: ValidationInfo) -> list[UsedSource]:
+        if not sources and others.data.get("combine") != "capture-recapture":
+            raise ValueError("name one source or more")
+        return sources
 
 
 class LocalAdjustment(Record):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -60,10 +60,12 @@ def test_help_costs_at_most_twenty_bare_starts_of_python() -> None:
     assert min(one for one, _ in pairs) <= 20 * min(other for _, other in pairs)
 
 
-def _timed(words: list[str]) -> float:
-    started = time.perf_counter()
-    subprocess.run([sys.executable, *words], capture_output=True, check=True)
-    return time.perf_counter() - started
+def _timed(arguments: list[str]) -> float:
+    """Processor time of a child, which says more than the clock on a machine with other work."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def test_a_stranger_makes_a_workspace_and_runs_it(
