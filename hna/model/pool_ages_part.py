@@ -16,7 +16,7 @@ from hna.model.distribution import sampling_of
 from hna.model.fit_store import fingerprint, usable
 from hna.model.pool_ages import AgeCurve, Reported, pool_ages
 from hna.model.pool_grid import mean_kept
-from hna.model.pool_part import check_pool, logit_variance, pooled_source
+from hna.model.pool_part import as_one, check_pool, logit_variance, pooled_source
 from hna.model.pool_standards import read_pool_standards
 from hna.model.rates_parts import Part, reference
 from hna.model.spec import Model
@@ -142,17 +142,7 @@ def pooled_by_age_part(
         replace(parts[0].layers.table, source=pooled_source(model, parts)), ("",), sexes, axis, mean, drawn,
         notes=tuple(notes),
     )  # fmt: skip
-    why = {
-        "study": "in the error of each study before pooling",
-        "transport": "the spread between studies takes its place",
-        "staleness": parts[0].reasons["staleness"],
-    }
-    members = tuple(
-        replace(part, transport=0.0, reasons=part.reasons | why | {"study": part.reasons["study"]}) for part in parts
-    )
-    dates = [part.studied for part in parts if part.studied is not None]
-    assumed = sum(dates) / len(dates) if dates else None
-    return Part(layers, 0.0, 0.0, parts[0].staleness, why, f"pool:{model.need}", members, assumed)
+    return as_one(parts, layers, f"pool:{model.need}")
 
 
 def _curve(model: Model, shelf: Shelf, asked: Asked, draws: int, seed: int) -> tuple[AgeCurve, str]:

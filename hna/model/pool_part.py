@@ -90,6 +90,18 @@ def pooled_part(model: Model, shelf: Shelf, parts: list[Part], draws: int, seed:
         replace(parts[0].layers.table, source=source), ("",), sexes, axis, mean, drawn, notes=tuple(notes),
         flags=tuple(sorted(flags)),
     )  # fmt: skip
+    return as_one(parts, layers, key)
+
+
+def as_one(parts: list[Part], layers: Layers, key: str) -> Part:
+    """Studies as one part: their own errors are in its layers, so that only its age is added to them.
+
+    Parameters
+    ----------
+    parts : the studies that were pooled.
+    layers : what they were pooled to.
+    key : of the stream of what they share.
+    """
     why = {
         "study": "in the variance of each study before pooling",
         "transport": "the spread between studies takes its place",
