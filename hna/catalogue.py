@@ -70,10 +70,11 @@ def bibtex(shelf: Shelf, need: str) -> str:
     if model.prevalence.severity:
         records.append(shelf.record(PrevalenceSource, model.prevalence.severity))
     for step in model.local:
-        records += [
-            shelf.record(PrevalenceSource, step.source),
-            composition_for(shelf, step.factor, step.composition).source,
-        ]
+        counted = step.source in shelf.folders(KnownSource) and step.source not in shelf.folders(PrevalenceSource)
+        records.append(
+            shelf.record(KnownSource, step.source) if counted else shelf.record(PrevalenceSource, step.source)
+        )
+    records += [composition_for(shelf, step.factor, step.composition).source for step in model.factors]
     records += [shelf.record(KnownSource, use.source) for use in model.known]
     records += [shelf.record(PopulationSource, name) for name in shelf.folders(PopulationSource)]
     return "\n\n".join(_entry(record) for record in records)

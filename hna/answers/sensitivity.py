@@ -20,6 +20,7 @@ from hna.evidence.known import Known
 from hna.evidence.population import Population
 from hna.evidence.shelf import Shelf
 from hna.measure.draws import check_level, normal, uniform
+from hna.model.local_steps import Benchmarked, Carried
 from hna.model.rates import Rates, make_rates
 from hna.model.rates_parts import Part
 from hna.model.spec import KnownUse
@@ -34,6 +35,8 @@ GROUPS = {
     "source": "which of the sources is right",
     "study": "the study",
     "staleness": "the years since fieldwork",
+    "local": "local adjustment",
+    "benchmark": "the known total",
     "transport": "this place",
     "population": "the population",
     "known": "how the count was made",
@@ -208,11 +211,6 @@ def sensitivity(
         If gap or coverage is asked for without people known.
     """
     check_level(level)
-    if rates.local is not None:
-        remedy = "Ask for the national rate's: leave the local step out of the model"
-        raise QuantityError(
-            Fault("the interval of a rate carried to a place is not divided yet", remedy, field="local")
-        )
     inputs = _Inputs(rates, shelf, population, area, year, known, use, population_error, realised)
     if quantity != "need" and known is None:
         raise QuantityError(Fault(f"{quantity} needs people known", "Give known", field="known"))
@@ -258,24 +256,27 @@ class _Inputs:
         at = codes.index(area)
         here = replace(population, areas=population.areas[at : at + 1], people=population.people[at : at + 1])
         self.people: Array = people_in_bands(rates, here.at([year])).people[0, 0]
-        self.point = float((rates.mean()[0] * self.people).sum())
+        self.point = float((rates.mean(area)[0] * self.people).sum())
         few = self.point < rates.defaults.realised_below
         self.realised = few if realised is None else realised
         self.spread = population_error
         self.known, self.use = known, use or (None if known is None else KnownUse(source=known.source.id))
         self.counted = 0.0 if known is None else self._known("still")[0]
-        self._steps: dict[tuple[int, int, str, str, str], Array] = {}
+        self._steps: dict[tuple[int, int, str, str, str, int], Array] = {}
 
     def groups(self, quantity: Quantity) -> list[str]:
         """Groups that vary."""
-        parts = [part for group in self.rates.groups for part in group]
+        rates = self.rates
+        parts = [part for group in rates.groups for part in group]
         timed = any(part.staleness > 0 and part.studied is not None for part in parts)
         held = {
             "sampling": True,
             "source": any(len(group) > 1 for group in self.rates.groups),
             "study": any(part.study > 0 for part in parts),
             "staleness": timed,
-            "transport": any(part.transport > 0 for part in parts),
+            "local": rates.local is not None and "local" in rates.local.steps,
+            "benchmark": rates.local is not None and "benchmark" in rates.local.steps,
+            "transport": rates.has_transport and not (rates.local is not None and rates.local.alone(self.area)),
             "population": self.spread > 0,
             "known": quantity != "need" and bool(np.ptp(self._known("first")) > 0),
             "realised": self.realised,
@@ -310,10 +311,38 @@ class _Inputs:
         return people.low + (people.high - people.low) * uniform(seed, "hidden", self.rates.size)
 
     def _rate(self, choice: Choice) -> Array:
-        """All cases together, shape (sex, age, draw)."""
+        """All cases together in the area, shape (sex, age, draw)."""
+        rates, sample = self.rates, choice.get("transport", "still")
+        if rates.local is None:
+            return self._shared(choice, self.year, ("study", "staleness", "transport"))
+        terms = ("study", "staleness")
+        national = self._shared(choice, self.year, terms)
+        when = self.year if rates.changes_by_year else 0
+        found = self._local(choice).place(
+            self.area, national, (when, None), lambda year: self._shared(choice, year, terms)
+        )
+        if sample != "still" and rates.has_transport and not rates.local.alone(self.area):
+            found = replace(rates, seed=self.seeds[sample]).moved(found, self.area)
+        return found
+
+    def _local(self, choice: Choice) -> Carried:
+        """What carries the rate to the area, each step's error from its own sample; its shifts are found anew."""
+        held = {name: choice.get(name, "still") for name in ("local", "benchmark")}
+        drawn = {name: self.samples["first" if sample == "still" else sample].local for name, sample in held.items()}
+        inner, outer = drawn["local"], drawn["benchmark"]
+        if isinstance(inner, Benchmarked) and isinstance(outer, Benchmarked):
+            found: Carried = outer.of(inner.inner, outer.total)
+        elif inner is not None:
+            found = inner
+        else:
+            raise QuantityError("these rates have no local step")
+        return replace(found.without(*(name for name, sample in held.items() if sample == "still")))
+
+    def _shared(self, choice: Choice, year: int, terms: Sequence[str]) -> Array:
+        """All cases together before any local step, shape (sex, age, draw)."""
         blocks = []
         for g, group in enumerate(self.rates.groups):
-            drawn = [self._part(g, n, choice) for n in range(len(group))]
+            drawn = [self._part(g, n, choice, year, terms) for n in range(len(group))]
             blocks.append(drawn[0] if len(drawn) == 1 else self._mixed(drawn, choice.get("source", "still")))
         return np.concatenate(blocks, axis=1)
 
@@ -324,32 +353,32 @@ class _Inputs:
         chosen = np.minimum((points * len(drawn)).astype(int), len(drawn) - 1)
         return np.asarray(np.choose(chosen, drawn))
 
-    def _part(self, g: int, n: int, choice: Choice) -> Array:
+    def _part(self, g: int, n: int, choice: Choice, year: int, terms: Sequence[str]) -> Array:
         """One source's rate: its sampling draws, moved by each error on the logit scale (`Rates.at`)."""
         sampling = choice.get("sampling", "still")
         part = self.rates.groups[g][n]
-        errors = [(term, choice.get(term, "still")) for term in ("study", "staleness", "transport") if _has(part, term)]
+        errors = [(term, choice.get(term, "still")) for term in terms if _has(part, term)]
         moving = [(term, sample) for term, sample in errors if sample != "still"]
         if sampling == "still" and not moving:
-            alone = replace(self.rates, groups=((part,),), strata=())
+            alone = replace(self.rates, groups=((part,),), strata=(), local=None)
             return np.broadcast_to(alone.mean()[0][..., None], (*alone.mean()[0].shape, self.rates.size))
         if sampling == "still":
-            base = logit(self._part(g, n, {}))
+            base = logit(self._part(g, n, {}, year, terms))
             carrier: Sample = "first"
         else:
-            base, carrier = logit(self._step(g, n, sampling, "first", "")), sampling
-        bare = logit(self._step(g, n, carrier, "first", ""))
+            base, carrier = logit(self._step(g, n, sampling, "first", "", year)), sampling
+        bare = logit(self._step(g, n, carrier, "first", "", year))
         for term, sample in moving:
-            base = base + logit(self._step(g, n, carrier, sample, term)) - bare
+            base = base + logit(self._step(g, n, carrier, sample, term, year)) - bare
         return np.asarray(expit(base))
 
-    def _step(self, g: int, n: int, sampling: Sample, error: Sample, term: str) -> Array:
+    def _step(self, g: int, n: int, sampling: Sample, error: Sample, term: str, year: int) -> Array:
         """One source's rate with one error, each from its own sample; kept, since most evaluations share it."""
-        key = (g, n, sampling, error, term)
+        key = (g, n, sampling, error, term, year)
         if key not in self._steps:
             part = self.samples[sampling].groups[g][n]
-            alone = replace(self.rates, groups=((part,),), strata=(), seed=self.seeds[error])
-            self._steps[key] = alone.at(self.area, self.year, (term,) if term else ())[0]
+            alone = replace(self.rates, groups=((part,),), strata=(), local=None, seed=self.seeds[error])
+            self._steps[key] = alone.at(self.area, year, (term,) if term else ())[0]
         return self._steps[key]
 
 

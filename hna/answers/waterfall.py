@@ -48,6 +48,7 @@ _STEP_WORDS = {
     "study": "error shared by the whole study: who did not take part, the instrument, the frame",
     "staleness": "years between fieldwork and the year asked for",
     "local": "who lives here: a synthetic estimate from the composition of the place",
+    "benchmark": "a known total to which all places are brought",
     "transport": "difference between this place and where the study was done",
     "population": "error of the number of people itself",
     "realised": "who is actually there: chance in a small number",
@@ -57,47 +58,55 @@ _STEP_WORDS = {
 def waterfall(rates: Rates, population: Population, level: float) -> tuple[WaterfallStep, ...]:
     """What each step did to the estimate and its interval, in the first area and year of a population.
 
-    The share of an error added on the logit scale is the variance of the whole less its variance without that error; that of
-    sampling is its own variance, and that of any other step what it adds. `hna.answers.sensitivity` divides the variance
-    exactly, at the cost of drawing every input twice.
+    The share of an error added on the logit scale, of the ratios of a local step and of a known total is the variance of the
+    whole less its variance without that error; that of sampling is its own variance once carried to the place, and that of
+    any other step what it adds. `hna.answers.sensitivity` divides the variance exactly, at the cost of drawing every input
+    twice.
     """
     first = replace(population, areas=population.areas[:1], people=population.people[:1]).at(population.years[:1])
     block = next(iter(blocks(rates, first)))
     people = block.people[:, :, None]
     at = [(1 - level) / 2, (1 + level) / 2]
     point = float(block.headline[0].sum())
-    national = float((rates.mean()[0] * block.people).sum())
+    here = block.area.code
     steps: list[WaterfallStep] = []
     spread: list[float] = []
 
-    def need(where: str, terms: Sequence[str]) -> Array:
-        found: Array = (rates.at(where, block.year, terms=terms)[0] * people).sum(axis=(0, 1))
+    def need(of: Rates, where: str, terms: Sequence[str]) -> Array:
+        found: Array = (of.at(where, block.year, terms=terms)[0] * people).sum(axis=(0, 1))
         return found
 
-    def add(name: str, where: str, terms: tuple[str, ...]) -> None:
-        drawn = need(where, terms)
+    def add(name: str, of: Rates, where: str, terms: tuple[str, ...]) -> None:
+        drawn = need(of, where, terms)
         lower, upper = np.quantile(drawn, at)
-        here = point if rates.local is None or where else national
-        # Spread at the published rate, as it is once carried to the place.
-        spread.append(float(drawn.var()) * (point / here) ** 2)
-        steps.append(WaterfallStep(name, words[name], here, float(lower), float(upper)))
+        spread.append(float(drawn.var()))
+        middle = float((of.mean(where)[0] * block.people).sum())
+        steps.append(WaterfallStep(name, words[name], middle, float(lower), float(upper)))
 
     combined = _COMBINED_WORDS.get(rates.model.prevalence.combine)
     words = _STEP_WORDS | ({"sampling": combined} if combined else {})
-    before = block.area.code if rates.local is None else ""
-    for n, name in enumerate(("sampling", *TERMS)):
-        if name == "transport" and rates.local is not None:
-            add("local", block.area.code, TERMS[: n - 1])
-        add(name, block.area.code if name == "transport" else before, TERMS[:n])
-    # Without one error, by what is left; the last one's was found on the way.
+    before = here if rates.local is None else ""
+    shared = TERMS[:-1]
+    for n, name in enumerate(("sampling", *shared)):
+        add(name, rates, before, shared[:n])
+    local = rates.local.steps if rates.local else {}
+    for name, one in local.items():
+        add(name, replace(rates, local=one), here, shared)
+    add("transport", rates, here, TERMS)
+    # Without one error, by what is left.
     alone = {}
-    for name in TERMS[:-1]:
-        kept = tuple(term for term in TERMS if term != name)
-        alone[name] = spread[-1] - float(need(block.area.code, kept).var())
+    for name in shared:
+        alone[name] = spread[-1] - float(need(rates, here, tuple(term for term in TERMS if term != name)).var())
+    for name in local if rates.local else ():
+        left = replace(rates, local=rates.local.without(name))  # type: ignore[union-attr]
+        alone[name] = spread[-1] - float(need(left, here, TERMS).var())
+    if rates.local is not None:
+        bare = replace(rates, local=rates.local.without(*local))
+        alone["sampling"] = float(need(bare, here, ()).var())
     first_shares = group_shares(first, people_in_bands(rates, first))[:, 0, 0]
-    moved = cell_factors(rates, first, first_shares, block.area.code, block.year)
+    moved = cell_factors(rates, first, first_shares, here, block.year)
     if moved is not None:
-        drawn = (rates.at(block.area.code, block.year)[0] * people * moved).sum(axis=(0, 1))
+        drawn = (rates.at(here, block.year)[0] * people * moved).sum(axis=(0, 1))
         lower, upper = np.quantile(drawn, at)
         spread.append(float(drawn.var()))
         steps.append(WaterfallStep("population", words["population"], point, float(lower), float(upper)))

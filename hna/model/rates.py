@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
 from hna.errors import AxisError, Fault, ModelError
 from hna.evidence.shelf import Shelf
@@ -16,9 +15,10 @@ from hna.measure.ages import AgeAxis, AgeBand
 from hna.measure.draws import DEFAULT_DRAWS, check_draws, normal, uniform
 from hna.measure.estimate import Cited, Estimate, Universe
 from hna.model.defaults import Defaults, read_defaults
+from hna.model.distribution import shift_logit
 from hna.model.hidden_lists import listed_parts
 from hna.model.hidden_part import multiplied_part
-from hna.model.local_part import Local, local_part
+from hna.model.local_steps import Carried, carried
 from hna.model.pool_ages_part import pooled_by_age_part
 from hna.model.pool_part import pooled_part
 from hna.model.rates_parts import (
@@ -69,7 +69,7 @@ class Rates(Estimate):
     defaults: Defaults = None  # type: ignore[assignment]
     notes: tuple[str, ...] = ()
     scenarios: tuple[Rates, ...] = ()
-    local: Local | None = None
+    local: Carried | None = None
 
     @property
     def size(self) -> int:
@@ -148,14 +148,16 @@ class Rates(Estimate):
             return self._drawn(errors_of or area, year, terms)
         before = tuple(term for term in terms if term != "transport")
         national = self._drawn("", year, before)
-        here = self.local.place(area, national[0], (year if self.changes_by_year else 0, before))
-        if "transport" in terms and self.has_transport:
-            here = self._moved(here, errors_of or area)
+        key = (year if self.changes_by_year else 0, before)
+        here = self.local.place(area, national[0], key, lambda when: self._drawn("", when, before)[0])
+        if "transport" in terms and self.has_transport and not self.local.alone(errors_of or area):
+            here = self.moved(here, errors_of or area)
         if len(national) == 1:
             return here[None]
         return np.concatenate([here[None], here[None] * national[1:] / national[:1]])
 
-    def _moved(self, rate: Array, area: str) -> Array:
+    def moved(self, rate: Array, area: str) -> Array:
+        """Rates, shape (sex, age, draw), with a place's own error."""
         blocks, start = [], 0
         for group in self.groups:
             ages = slice(start, start + len(group[0].layers.ages.bands))
@@ -205,23 +207,6 @@ class Rates(Estimate):
         chosen = np.minimum((points * len(alternatives)).astype(int), len(alternatives) - 1)
         mixed: Array = np.choose(chosen, alternatives)
         return mixed
-
-
-def shift_logit(rate: Array, noise: Array, variance: float | Array) -> Array:
-    """Rates moved by noise on the logit scale, means kept.
-
-    Parameters
-    ----------
-    rate : shape (..., draw), proportions inside (0, 1).
-    noise : shape (draw,), normal with mean 0.
-    variance : of the noise, or of each draw's.
-
-    Returns
-    -------
-    array like `rate`; its mean differs from that of `rate` by under 0.5 % for a standard deviation up to 0.5.
-    """
-    moved: Array = expit(logit(rate) + noise - 0.5 * variance * (1 - 2 * rate))
-    return moved
 
 
 def _share_mean(part: Part) -> Array:
@@ -333,10 +318,9 @@ def _carried(national: Rates, shelf: Shelf) -> Rates:
         raise ModelError(Fault(what, "Use rates of all cases together, or no local step", field="local"))
     mean, drawn = national.mean()[0], national.at("", 0, terms=())[0]
     sexes = (national.model.sex,) if national.sexes == ("persons",) else national.sexes
-    local = local_part(
-        national.model, shelf, national.universe.condition, sexes, national.ages, mean, drawn,
-        national.seed, national.defaults,
-    )  # fmt: skip
+    local = carried(
+        national.model, shelf, national.universe, sexes, national.ages, mean, drawn, national.seed, national.defaults
+    )
     cited = {source.id: source for source in (*national.citations, *local.cited)}
     return replace(
         national, local=local, citations=tuple(cited.values()), notes=(*national.notes, *local.notes),

@@ -11,6 +11,7 @@ from hna.errors import Fault, ModelError
 from hna.evidence.record import Date, Id, Proportion, Record, faults_of
 from hna.evidence.yaml_file import read_yaml
 from hna.measure.ages import AgeBand
+from hna.model.spec_local import LocalStep
 from hna.model.spec_rate import Ages, LocalAdjustment, Prevalence, Range
 
 FACTORS = ("resident", "active", "ages", "distinct", "in_need", "extraction")
@@ -176,7 +177,7 @@ class Model(Record):
     """Among whom, where not everybody; the need is assessed where the shelf holds a population of that group."""
     denominator: Denominator | None = None
     """Whom the counted residents stand for, where not themselves."""
-    local: list[LocalAdjustment] = []
+    local: list[LocalStep] = []
     """Steps that carry the rate to a place."""
     known: list[KnownUse] = []
     """People known to services."""
@@ -205,6 +206,11 @@ class Model(Record):
     def group(self) -> str:
         """Whom the need is among; blank for everybody."""
         return self.population.group if self.population else ""
+
+    @property
+    def factors(self) -> list[LocalAdjustment]:
+        """Local steps by who lives in a place."""
+        return [step for step in self.local if isinstance(step, LocalAdjustment)]
 
     @property
     def band(self) -> AgeBand:

@@ -77,7 +77,7 @@ def limits(facts: NeedFacts) -> Iterator[Block]:
     """What the numbers must not be used for."""
     if facts.model.limits:
         yield Paragraph(wording.sentence(facts.model.limits))
-    if not facts.model.local:
+    if not facts.model.factors:
         yield Paragraph(
             "The rates are applied by age and sex as published. They are not adjusted for deprivation, ethnic group or anything "
             "else in which this place may differ, so the estimates are not a measure of how the place performs and do not show "

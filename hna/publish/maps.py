@@ -159,7 +159,7 @@ def _expected(facts: NeedFacts, spread: Spread, drawn: _Drawn) -> str:
 
 def _same_rates(facts: NeedFacts) -> str:
     factors = ["age"] if facts.model.sex != "persons" or len(facts.answer.rates.sexes) < 2 else ["age", "sex"]
-    factors += [step.factor.replace("ethnicity", "ethnic group") for step in facts.model.local]
+    factors += [step.factor.replace("ethnicity", "ethnic group") for step in facts.model.factors]
     return (
         f"Differences between places come from {wording.listed(dict.fromkeys(factors))} alone: the same published rates are "
         "applied to the people of each."
