@@ -10,18 +10,20 @@ import numpy as np
 import threadpoolctl
 from numpy.typing import NDArray
 
-from hna.answers.expansion import REACH, Course, expansion
+from hna.answers.expansion import REACH, ROUGHLY, TOLERANCE, Course, expansion
 from hna.answers.need import rate_in
-from hna.answers.terms import Errors, Group, Shared, Terms, groups_of, horner
+from hna.answers.screen import FEWEST, UNIT
+from hna.answers.terms import Errors, Group, Shared, Single, Terms, groups_of, horner
 from hna.measure.draws import normal
 from hna.model.rates import Rates
 
 Array = NDArray[np.float64]
-_TILE = 64
+_TILE = 2**16
 _TRIED = 4
 DIRECT = 4
 """So many areas or fewer are each asked for; the rates of more are carried to all at once."""
 _LEAST = -25.0
+_Key = tuple[int, bool]
 
 
 class Carrier:
@@ -55,8 +57,8 @@ class Carrier:
         self.own = any(group.widest > 0 for group in self.groups)
         self.plain = True
         self.years = tuple(years)
-        self._terms: dict[int, list[Terms]] = {}
-        self._locks: dict[int, threading.Lock] = {}
+        self._terms: dict[_Key, list[Terms]] = {}
+        self._locks: dict[_Key, threading.Lock] = {}
         self._guard = threading.Lock()
 
     def __getstate__(self) -> dict[str, object]:
@@ -94,9 +96,9 @@ class Carrier:
         """Matrix products that a block of a year needs."""
         return 1 if not self.plain else max(terms.products for terms in self.terms(year))
 
-    def terms(self, year: int) -> list[Terms]:
-        """Each group's coefficients in a year."""
-        key = year if self.rates.changes_by_year else 0
+    def terms(self, year: int, roughly: bool = False) -> list[Terms]:
+        """Each group's coefficients in a year; roughly: in single precision throughout."""
+        key = (year if self.rates.changes_by_year else 0, roughly)
         held = self._terms.get(key)
         if held is not None:
             return held
@@ -109,21 +111,21 @@ class Carrier:
         finally:
             lock.release()
 
-    def _lock(self, key: int) -> threading.Lock:
+    def _lock(self, key: _Key) -> threading.Lock:
         with self._guard:
             return self._locks.setdefault(key, threading.Lock())
 
-    def _keep(self, key: int) -> list[Terms]:
-        made = self._make(key)
+    def _keep(self, key: _Key) -> list[Terms]:
+        made = self._make(*key)
         with self._guard:
             while len(self._terms) >= self.cache:
                 self._terms.pop(next(iter(self._terms)))
             self._terms[key] = made
         return made
 
-    def _meanwhile(self, key: int) -> None:
+    def _meanwhile(self, key: _Key) -> None:
         """Make the next year's terms while another thread makes these."""
-        after = next((year for year in self.years if year > key), key)
+        after = (next((year for year in self.years if year > key[0]), key[0]), key[1])
         if self.cache < 2 or after == key:
             return
         lock = self._lock(after)
@@ -134,40 +136,53 @@ class Carrier:
             finally:
                 lock.release()
 
-    def _make(self, year: int) -> list[Terms]:
-        base = self._course.at(year)
+    def _make(self, year: int, roughly: bool = False) -> list[Terms]:
+        odds, shares = self._course.odds(year)
         made = []
-        for group in self.groups:
-            here = np.ascontiguousarray(base[:, group.cells])
-            if group.widest == 0 or self._sampling is None:
-                made.append(Terms(here[None]))
+        for group, least in zip(self.groups, self._least, strict=True):
+            here = np.ascontiguousarray(odds[:, group.cells])
+            part = None if shares is None else np.ascontiguousarray(shares[:, group.cells])
+            if least is None:
+                made.append(Terms(_rate(here, part)[None]))
             else:
-                made.append(self._expanded(group, here, self._sampling[:, group.cells]))
+                # expit(η + h) = o / (o + e^-h), with the shift that keeps the mean inside o.
+                here *= least
+                made.append(self._expanded(group, here, part, ROUGHLY if roughly else TOLERANCE))
         return made
 
-    def _expanded(self, group: Group, here: Array, sampling: Array) -> Terms:
-        rates = self.rates
-        layers = len(rates.layers)
-        spread = group.pick([np.full(rates.size, part.transport) for part in group.parts])
-        # expit(η + h) = o / (o + e^-h), with the shift that keeps the mean inside o.
-        odds = here[:layers] / (1 - here[:layers]) * np.exp(-0.5 * spread**2 * (1 - 2 * sampling[:layers]))
-        shares = None
-        if rates.strata:
-            shares = np.divide(here[layers:], here[:1], out=np.zeros_like(here[layers:]), where=here[:1] > 0)
+    @cached_property
+    def _least(self) -> list[Array | None]:
+        """Of each group that areas have errors in: what the odds are multiplied by, so that the mean is kept."""
+        found: list[Array | None] = []
+        for group in self.groups:
+            if group.widest == 0 or self._sampling is None:
+                found.append(None)
+                continue
+            spread = group.pick([np.full(self.rates.size, part.transport) for part in group.parts])
+            sampling = self._sampling[: len(self.rates.layers), group.cells]
+            found.append(np.exp(-0.5 * spread**2 * (1 - 2 * sampling)))
+        return found
+
+    def _expanded(self, group: Group, odds: Array, shares: Array | None, tolerance: float) -> Terms:
+        layers, cells, draws = odds.shape
         # Limits on a coarse scale, so that most years have the same expansion; small rates are all alike.
         least, most = min(_LEAST, float(np.log(odds.min()))), np.ceil(2 * np.log(odds.max())) / 2
-        found = expansion(group.widest, least, float(most))
+        found = expansion(group.widest, least, float(most), tolerance)
+        severities = layers + (0 if shares is None else len(shares))
         if found is None:
-            return Terms(np.empty((0, *here.shape)), expansion=None, odds=odds, shares=shares)
-        doubles = np.empty((found.doubles, *here.shape))
-        singles = np.empty((len(found.nodes) - found.doubles, *here.shape), dtype=np.float32)
+            return Terms(np.empty((0, severities, cells, draws)), expansion=None, odds=odds, shares=shares)
+        split = found.doubles if tolerance == TOLERANCE else 0
+        doubles = np.empty((split, severities, cells, draws))
+        singles = np.empty((len(found.nodes) - split, severities, cells, draws), dtype=np.float32)
         away = np.exp(-found.nodes)[:, None]
         powers = found.powers / found.weight(found.nodes)
+        nodes = np.empty((len(away), draws))
         for layer in range(layers):
-            for cell in range(here.shape[1]):
-                nodes = odds[layer, cell] / (odds[layer, cell] + away)
-                doubles[:, layer, cell] = powers[: found.doubles] @ nodes
-                singles[:, layer, cell] = powers[found.doubles :] @ nodes
+            for cell in range(cells):
+                np.add(odds[layer, cell], away, out=nodes)
+                np.divide(odds[layer, cell], nodes, out=nodes)
+                doubles[:, layer, cell] = powers[:split] @ nodes
+                singles[:, layer, cell] = powers[split:] @ nodes
         if shares is not None:
             np.multiply(doubles[:, :1], shares, out=doubles[:, layers:])
             np.multiply(singles[:, :1], shares, out=singles[:, layers:], casting="same_kind")
@@ -184,9 +199,7 @@ class Carrier:
                 rate = np.empty((self.cells, self.rates.size))
                 for group, one in zip(self.groups, terms, strict=True):
                     rate[group.cells] = one.coefficients[0, severity]
-            mean = rate.mean(axis=1)
-            away = rate - mean[:, None]
-            held = Shared(rate, mean, away @ away.T / rate.shape[1])
+            held = Shared.of(rate)
             with self._guard:
                 terms[0].shared[severity] = held
         return held
@@ -249,13 +262,14 @@ class Carrier:
         powers, singles = terms.coefficients[:, severity], terms.singles[:, severity]
         part = np.empty((len(people), powers.shape[-1]))
         few = people.astype(np.float32)
-        more = np.empty((min(_TILE, len(people)), part.shape[1]))
-        for start in range(0, len(people), _TILE):
-            tile = slice(start, start + _TILE)
+        step = max(_TILE // self.rates.size, 8)
+        more = np.empty((min(step, len(people)), part.shape[1]))
+        for start in range(0, len(people), step):
+            tile = slice(start, start + step)
             here, out = people[tile], part[tile]
             np.matmul(here, powers[-1], out=out)
             if len(singles):
-                out += horner(few[tile], singles, single[tile])
+                out += single[tile] * horner(few[tile], singles, single[tile])
             for power in powers[-2::-1]:
                 out *= variable[tile]
                 out += np.matmul(here, power, out=more[: len(here)])
@@ -265,9 +279,75 @@ class Carrier:
         part[beyond] = np.einsum("nc,cn->n", people[rows], terms.moved(severity, draws, own[beyond]))
         return part
 
+    def screens(self, year: int) -> bool:
+        """Whether need of many areas can be told nearly, in single precision, before any of it is worked out."""
+        if not self.plain or self.rates.size < FEWEST:
+            return False
+        return all(
+            group.widest == 0 or terms.expansion is not None
+            for group, terms in zip(self.groups, self.terms(year, roughly=True), strict=True)
+        )
+
+    def nearly(self, people: Array, year: int, severity: int, errors: Errors) -> tuple[Single, float]:
+        """Expected people in need in single precision, shape (area, draw), and its largest relative error."""
+        total: Single | None = None
+        error = 0.0
+        step = max(4 * _TILE // self.rates.size, 8)
+        single = people.astype(np.float32)
+        for g, (group, terms) in enumerate(zip(self.groups, self.terms(year, roughly=True), strict=True)):
+            held = single if len(group.cells) == self.cells else np.ascontiguousarray(single[:, group.cells])
+            own, beyond = errors.own[g], errors.beyond[g]
+            if own is None or beyond is None or terms.expansion is None:
+                part = held @ terms.coefficients[0, severity].astype(np.float32)
+                error = max(error, (self.cells + 3) * UNIT)
+            else:
+                variable, weight = errors.roughly(g, terms.expansion)
+                powers = terms.singles[:, severity]
+                part = np.empty(own.shape, dtype=np.float32)
+                for start in range(0, len(people), step):
+                    tile = slice(start, start + step)
+                    horner(held[tile], powers, variable[tile], part[tile])
+                    if weight is not None:
+                        part[tile] *= weight[tile]
+                rows, draws = beyond
+                part[beyond] = np.einsum(
+                    "nc,cn->n", people[rows][:, group.cells], terms.moved(severity, draws, own[beyond])
+                )
+                rounding = (self.cells + 3 * len(powers) + 6) * terms.expansion.growth * UNIT
+                error = max(error, terms.expansion.error + rounding)
+            total = part if total is None else np.add(total, part, out=total)
+        if total is None:
+            return np.zeros((len(people), self.rates.size), dtype=np.float32), 0.0
+        return total, error + len(self.groups) * UNIT
+
+    def exactly(
+        self, people: Array, year: int, severity: int, errors: Errors, rows: NDArray[np.intp], draws: NDArray[np.intp]
+    ) -> Array:
+        """Expected people in some draws, without any expansion.
+
+        Parameters
+        ----------
+        people : shape (pair, cell).
+        year, severity, errors : as in `expected`.
+        rows, draws : shape (pair,), which of the areas that `errors` is of, and which draw.
+        """
+        total = np.zeros(len(rows))
+        for group, terms, own in zip(self.groups, self.terms(year, roughly=True), errors.own, strict=True):
+            if own is None:
+                rate = terms.coefficients[0, severity][:, draws]
+            else:
+                rate = terms.moved(severity, draws, own[rows, draws])
+            total += np.einsum("nc,cn->n", people[:, group.cells], rate)
+        return total
+
     def rate(self, code: str, year: int) -> Array:
         """Draws of the rate in one area, shape (severity, sex, age, draw), without any expansion."""
         return rate_in(self.rates, code, year, self.errors_of)
+
+
+def _rate(odds: Array, shares: Array | None) -> Array:
+    top: Array = odds / (1 + odds)
+    return top if shares is None else np.concatenate([top, top[:1] * shares])
 
 
 def _flat(values: Array) -> Array:

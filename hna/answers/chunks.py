@@ -2,63 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hna.answers.blocks import Carrier
+from hna.answers.cuts import Cut
+from hna.answers.forming import Forming
 from hna.answers.limits import GAP, gap_figures, limits
-from hna.answers.need import realise, realise_totals, realised_key, scores_of
 from hna.answers.nest import Part
-from hna.answers.people_factors import factors_of
-from hna.answers.realised import Scores, whole_people
-from hna.answers.terms import Errors
+from hna.answers.screen import shared_limits
 from hna.errors import AxisError, Fault
 from hna.evidence.population import PeopleFactors
-from hna.measure.draws import normal
-from hna.model.rates import Rates
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Cut:
-    """A subgroup: its labels, its stratum, and which of the flat (sex, age) cells it takes (1 or 0)."""
-
-    label: str
-    sex: str
-    age: str
-    severity: int
-    cells: Array
-
-    @property
-    def whole(self) -> bool:
-        """Whether it takes every cell."""
-        return bool(self.cells.all())
-
-
-def cuts_of(rates: Rates, by: Sequence[str]) -> tuple[Cut, ...]:
-    """The total, then every subgroup asked for."""
-    sexes = rates.sexes if rates.sexes != ("persons",) else (rates.model.sex,)
-    bands = rates.ages.bands
-    everyone = np.ones((len(sexes), len(bands)))
-    single = rates.model.prevalence.ages == "graduate"
-    found = []
-    for s, severity in enumerate(rates.severities if "severity" in by else rates.severities[:1]):
-        choices: list[tuple[str, str, Array]] = [(rates.model.sex, "all", everyone)]
-        if "sex" in by and len(sexes) > 1:
-            choices += [(sex, "all", everyone * (np.arange(len(sexes)) == x)[:, None]) for x, sex in enumerate(sexes)]
-        # Single years from graduated rates are right in total and wrong one by one: they are never published.
-        if "age" in by and len(bands) > 1 and not single:
-            choices += [
-                (sex, band.label, cells * (np.arange(len(bands)) == a))
-                for sex, _, cells in tuple(choices)
-                for a, band in enumerate(bands)
-            ]
-        found += [Cut(severity, sex, age, s, cells.ravel().astype(float)) for sex, age, cells in choices]
-    return tuple(found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,19 +140,24 @@ def in_years(work: Work, chunk: Chunk) -> Running:
     if chunk.part is not None:
         sums = np.empty((len(chunk.part.parents), len(cuts), len(years), carrier.rates.size))
     formed = _shared(work, chunk) if work.shared else _own(work, chunk)
-    for y, n, block, moments in formed:
-        if sums is not None and chunk.part is not None:
-            sums[:, n, y] = _rounded(chunk.part.second @ (chunk.part.first @ block), work.grid)
-        if draws is not None and n in work.keep:
-            draws[work.keep.index(n), :, y] = block
-        known = None
-        if chunk.known is not None and n == 0:
-            which = slice(y, y + 1)
-            held = chunk.known
-            known = Counts(held.low[:, which], held.high[:, which], held.printed[:, which], held.factor, held.middle)
-        found = read_block(work, block, known, moments=moments)
-        for name, figures in found.items():
-            values[n].setdefault(name, np.full(shape, np.nan))[:, y] = figures
+    for y, n, block, figures in formed:
+        if block is not None:
+            if sums is not None and chunk.part is not None:
+                sums[:, n, y] = _rounded(chunk.part.second @ (chunk.part.first @ block), work.grid)
+            if draws is not None and n in work.keep:
+                draws[work.keep.index(n), :, y] = block
+            known = None
+            if chunk.known is not None and n == 0:
+                which = slice(y, y + 1)
+                held = chunk.known
+                known = Counts(
+                    held.low[:, which], held.high[:, which], held.printed[:, which], held.factor, held.middle
+                )
+            read = read_block(work, block, known, figures)
+        else:
+            read = figures
+        for name, found in read.items():
+            values[n].setdefault(name, np.full(shape, np.nan))[:, y] = found
         if n == len(cuts) - 1:
             yield
     if chunk.part is None:
@@ -201,7 +166,13 @@ def in_years(work: Work, chunk: Chunk) -> Running:
 
 
 Running = Generator[None, None, Found]
-Formed = Iterator[tuple[int, int, Array, tuple[Array, Array] | None]]
+Formed = Iterator[tuple[int, int, Array | None, dict[str, Array]]]
+"""Year, subgroup, its draws, and figures known without them; no draws where that is all."""
+
+
+def _read_only(work: Work, chunk: Chunk, n: int) -> bool:
+    """Whether nothing is asked of a subgroup's draws but their limits."""
+    return chunk.part is None and n not in work.keep and (chunk.known is None or n > 0)
 
 
 def _shared(work: Work, chunk: Chunk) -> Formed:
@@ -212,113 +183,34 @@ def _shared(work: Work, chunk: Chunk) -> Formed:
         for n, cut in enumerate(work.cuts):
             shared = work.carrier.shared(year, cut.severity)
             held = people if cut.whole else people * cut.cells
-            variance = np.einsum("ac,ac->a", held @ shared.covariance, held)
+            figures = shared_limits(held, shared, work.level) if _read_only(work, chunk, n) else None
+            if figures is not None:
+                yield y, n, None, figures
+                continue
             block = np.matmul(held, shared.rate, out=block)
-            yield y, n, block, (held @ shared.mean, np.sqrt(np.maximum(variance, 0.0)))
+            yield y, n, block, shared.moments(held)
 
 
 def _own(work: Work, chunk: Chunk) -> Formed:
     """Blocks of areas with errors of their own, or chance in small numbers."""
-    forming = _Forming(work, chunk)
+    forming = Forming(work.carrier, work.cuts, chunk.codes, work.error)
     for y, year in enumerate(work.years):
         people = np.ascontiguousarray(chunk.people[:, y])
         shares = None if chunk.shares is None else chunk.shares[:, :, y]
+        if all(_read_only(work, chunk, n) for n in range(len(work.cuts))) and not chunk.small[:, :, y].any():
+            screens = forming.screens(people, year, shares)
+        else:
+            screens = None
+        if screens is not None:
+            for n, screen in enumerate(screens):
+                lower, upper = screen.limits(work.level)
+                yield y, n, None, {"mean": screen.mean, "sd": screen.sd, "lower": lower, "upper": upper}
+            continue
         for n, block in enumerate(forming.blocks(people, year, chunk.few[:, y], shares)):
             small = chunk.small[n, :, y] & ~chunk.few[:, y]
             if small.any():
                 forming.chance(block, n, people, small)
-            yield y, n, block, None
-
-
-class _Forming:
-    """Forms blocks of some areas, and keeps what is the same in every year."""
-
-    def __init__(self, work: Work, chunk: Chunk) -> None:
-        self.work, self.codes = work, chunk.codes
-        self.carrier, self.rates = work.carrier, work.carrier.rates
-        self.errors = self.carrier.errors(chunk.codes) if self.carrier.plain else None
-        self.scores: dict[str, Scores] = {}
-        self.own: dict[tuple[int, int], Array] = {}
-        self.whole = all(cut.whole for cut in work.cuts)
-
-    def blocks(self, people: Array, year: int, few: NDArray[np.bool_], shares: Array | None) -> Iterator[Array]:
-        """Draws of each subgroup, shape (area, draw), whole people where few are expected."""
-        factors = self._factors(year)
-        if self.errors is None or (few.any() and not self.whole):
-            yield from self._one_by_one(people, year, few, shares, factors)
-            return
-        if not few.any():
-            for cut in self.work.cuts:
-                held = people if cut.whole else people * cut.cells
-                yield self._expected(held, year, cut.severity, self.errors, shares, factors)
-            return
-        drawn = np.stack([
-            self._expected(people, year, cut.severity, self.errors, shares, factors) for cut in self.work.cuts
-        ])  # fmt: skip
-        size = np.maximum(np.round(people.sum(axis=1)), 1.0)
-        rows = slice(None) if few.all() else np.flatnonzero(few)
-        if not self.scores:
-            self.scores |= scores_of(self.rates, self.codes)
-        some = {name: scores[rows] for name, scores in self.scores.items()}
-        codes = self.codes if few.all() else [self.codes[n] for n in np.flatnonzero(few)]
-        drawn[:, rows] = realise_totals(drawn[:, rows], size[rows], self.rates, codes, some)
-        yield from drawn
-
-    def _factors(self, year: int) -> Array | None:
-        """Of the people of each area, shape (area, group or 1, draw)."""
-        error = self.work.error
-        if error is None:
-            return None
-        return factors_of(error, self.codes, year, self.rates.seed, self.rates.size)
-
-    def _expected(
-        self, people: Array, year: int, severity: int, errors: Errors, shares: Array | None, factors: Array | None
-    ) -> Array:
-        """Expected people in need; ages that share an error are formed by themselves and moved together."""
-        if factors is None or shares is None:
-            return self.carrier.expected(people, year, severity, errors)
-        if factors.shape[1] == 1:
-            whole: Array = self.carrier.expected(people, year, severity, errors)
-            whole *= factors[:, 0]
-            return whole
-        total = np.zeros((len(people), factors.shape[-1]))
-        for g in range(factors.shape[1]):
-            held = people * shares[g]
-            if held.any():
-                total += factors[:, g] * self.carrier.expected(held, year, severity, errors)
-        return total
-
-    def _one_by_one(
-        self, people: Array, year: int, few: NDArray[np.bool_], shares: Array | None, factors: Array | None
-    ) -> Iterator[Array]:
-        """Rates of each area in turn, its few people divided among cells as `realise` does it."""
-        cuts = self.work.cuts
-        found = np.empty((len(cuts), len(people), self.rates.size))
-        for row, code in enumerate(self.codes):
-            rate = self.carrier.rate(code, year)
-            if factors is not None and shares is not None:
-                split = np.ones((rate.shape[1] * rate.shape[2], 1)) if factors.shape[1] == 1 else shares[:, row].T
-                rate = rate * (split @ factors[row]).reshape(rate.shape[1:])
-            flat = rate.reshape(rate.shape[0], -1, rate.shape[-1])
-            here = people[row]
-            if few[row]:
-                shaped = here.reshape(rate.shape[1:3])
-                flat = realise(rate * shaped[None, :, :, None], shaped, self.rates, code).reshape(flat.shape)
-                here = np.ones_like(here)
-            for n, cut in enumerate(cuts):
-                np.matmul(here * cut.cells, flat[cut.severity], out=found[n, row])
-        yield from found
-
-    def chance(self, block: Array, n: int, people: Array, rows: NDArray[np.bool_]) -> None:
-        """A small subgroup of a larger area gets a chance of its own, as `hna.answers.rows.people_drawn` gives it."""
-        cut = self.work.cuts[n]
-        here = np.flatnonzero(rows).tolist()
-        for row in here:
-            if (n, row) not in self.own:
-                key = realised_key(self.rates, f"{cut.label}:{cut.sex}:{cut.age}", self.codes[row])
-                self.own[n, row] = normal(self.rates.seed, key, self.rates.size)
-        size = np.maximum(np.round(people[here] @ cut.cells), 1.0)
-        block[here] = whole_people(block[here], size, Scores(np.stack([self.own[n, row] for row in here])))
+            yield y, n, block, {}
 
 
 def _rounded(sums: Array, grid: float) -> Array:
@@ -331,8 +223,7 @@ def read_block(
     work: Work,
     block: Array,
     known: Counts | None,
-    *,
-    moments: tuple[Array, Array] | None = None,
+    told: Mapping[str, Array] = MappingProxyType({}),
 ) -> dict[str, Array]:
     """Everything kept of a block, which is overwritten.
 
@@ -341,17 +232,17 @@ def read_block(
     work : how it is read.
     block : shape (row, draw), people.
     known : counts of the same rows, shape (row, 1), or (1, row) for the years of one place.
-    moments : mean and standard deviation of each row, if they are known already.
+    told : what is known of each row already: its mean and standard deviation.
 
     Returns
     -------
     arrays of shape (row,) by name.
     """
-    if moments is None:
+    found = dict(told)
+    if not found:
         mean = block.mean(axis=-1)
         square = np.einsum("rd,rd->r", block, block) / block.shape[-1]
-        moments = (mean, np.sqrt(np.maximum(square - mean**2, 0.0)))
-    found = {"mean": moments[0], "sd": moments[1]}
+        found = {"mean": mean, "sd": np.sqrt(np.maximum(square - mean**2, 0.0))}
     rows = np.zeros(len(block), dtype=bool) if known is None else np.isfinite(known.low).ravel()
     if known is not None and rows.any():
         of = block[rows]

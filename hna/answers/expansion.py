@@ -15,6 +15,8 @@ from hna.model.rates import Rates
 Array = NDArray[np.float64]
 TOLERANCE = 1e-9
 """Largest relative error of a rate that is interpolated in an area's own error."""
+ROUGHLY = 3e-6
+"""The same where it only says which draws are to be worked out exactly."""
 REACH = 3.25
 """Standard deviations of an area's own error that an expansion spans; the draws beyond, one in 870, are summed directly."""
 NODES = range(3, 20)
@@ -42,6 +44,7 @@ class Expansion:
     odds : ō; None where t is linear in h.
     error : largest relative error for h within `REACH` standard deviations, over the range of η it was made for.
     doubles : powers from this one on are so small that single precision holds them to a quarter of `TOLERANCE`.
+    growth : sum of the sizes of the powers as a multiple of the whole, at most: what rounding grows by.
     """
 
     nodes: Array
@@ -51,6 +54,7 @@ class Expansion:
     odds: float | None
     error: float = 0.0
     doubles: int = 0
+    growth: float = 1.0
 
     def weight(self, h: Array) -> Array:
         """What the polynomial is multiplied by; 1 where t is linear in h."""
@@ -83,13 +87,14 @@ def _grid(least: float, most: float) -> Array:
 
 
 @lru_cache(maxsize=64)
-def expansion(sigma: float, least: float, most: float) -> Expansion | None:
-    """The shortest expansion within `TOLERANCE`, or None if none of up to 19 nodes is.
+def expansion(sigma: float, least: float, most: float, tolerance: float = TOLERANCE) -> Expansion | None:
+    """The shortest expansion within a tolerance, or None if none of up to 19 nodes is.
 
     Parameters
     ----------
     sigma : standard deviation of an area's own error, logit scale.
     least, most : range of η, logit scale.
+    tolerance : largest relative error.
 
     Returns
     -------
@@ -106,17 +111,22 @@ def expansion(sigma: float, least: float, most: float) -> Expansion | None:
             nodes = centre + half * t if odds is None else -np.log(1 / (centre + half * t) - odds)
             found = Expansion(nodes, powers, centre, half, odds)
             error = float(np.abs(found.values(eta, h) / truth - 1).max())
-            if error <= TOLERANCE:
-                return replace(found, error=error, doubles=_doubles(found.coefficients(eta)))
+            if error <= tolerance:
+                doubles, growth = _precision(found.coefficients(eta))
+                if tolerance == TOLERANCE or np.isfinite(growth):
+                    return replace(found, error=error, doubles=doubles, growth=growth)
     return None
 
 
-def _doubles(coefficients: Array) -> int:
-    """How many powers need double precision: what the others add is a small part of the whole."""
+def _precision(coefficients: Array) -> tuple[int, float]:
+    """How many powers need double precision, since what the others add is a small part of the whole; and all their sizes."""
     sizes = np.abs(coefficients)
-    rest = np.cumsum(sizes[:, ::-1], axis=1)[:, ::-1] / (2 * sizes[:, :1] - sizes.sum(axis=1, keepdims=True))
-    small = (rest >= 0) & (rest * SINGLE <= TOLERANCE / 4)
-    return int(np.argmax(small.all(axis=0))) if small.all(axis=0).any() else coefficients.shape[1]
+    least = 2 * sizes[:, :1] - sizes.sum(axis=1, keepdims=True)
+    if (least <= 0).any():
+        return coefficients.shape[1], np.inf
+    rest = np.cumsum(sizes[:, ::-1], axis=1)[:, ::-1] / least
+    small = (rest * SINGLE <= TOLERANCE / 4).all(axis=0)
+    return int(np.argmax(small)) if small.any() else coefficients.shape[1], float(rest[:, 0].max())
 
 
 class Course:
@@ -148,7 +158,7 @@ class Course:
             base = self._plain(self._from)
             layers = len(rates.layers)
             self._shares = np.divide(base[layers:], base[:1], out=np.zeros_like(base[layers:]), where=base[:1] > 0)
-        if any(np.abs(self._curve(year) - self._logs(year)).max() > _CLOSE for year in (years[1], years[-2])):
+        if any(np.abs(np.log(self.odds(year)[0]) - self._logs(year)).max() > _CLOSE for year in (years[1], years[-2])):
             self._through = None
 
     def _plain(self, year: int) -> Array:
@@ -163,17 +173,27 @@ class Course:
     def _place(self, year: int) -> float:
         return (year - self._from) / (self._to - self._from)
 
-    def _curve(self, year: int) -> Array:
-        if self._through is None:
-            return self._logs(year)
-        start, first, second = self._through
-        t = self._place(year)
-        return start + t * (first + t * second)
-
     def at(self, year: int) -> Array:
         """Draws of the rate, shape (severity, cell, draw)."""
         if self._through is None:
             return self._plain(year)
-        odds = np.exp(self._curve(year))
-        top: Array = odds / (1 + odds)
-        return top if self._shares is None else np.concatenate([top, top[:1] * self._shares])
+        top, shares = self.odds(year)
+        top /= 1 + top
+        return top if shares is None else np.concatenate([top, top[:1] * shares])
+
+    def odds(self, year: int) -> tuple[Array, Array | None]:
+        """Draws of the odds, shape (layer, cell, draw), and of the strata's shares of the first layer."""
+        if self._through is not None:
+            start, first, second = self._through
+            t = self._place(year)
+            curve = second * t
+            curve += first
+            curve *= t
+            curve += start
+            return np.exp(curve, out=curve), self._shares
+        base = self._plain(year)
+        layers = len(self.rates.layers)
+        top, shares = base[:layers] / (1 - base[:layers]), None
+        if self.rates.strata:
+            shares = np.divide(base[layers:], base[:1], out=np.zeros_like(base[layers:]), where=base[:1] > 0)
+        return top, shares

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hna.answers.blocks import Carrier, hold_blas
-from hna.answers.chunks import Chunk, Counts, Cut, Found, Work, advance, cuts_of, in_years, read_block, run_chunk
+from hna.answers.chunks import Chunk, Counts, Found, Work, advance, in_years, read_block, run_chunk
+from hna.answers.cuts import Cut, cuts_of
 from hna.answers.limits import GAP, NEED
 from hna.answers.need import people_in_bands
 from hna.answers.nest import Grouping, Nest

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hna.answers.chunks import Counts, Cut, Found
+from hna.answers.chunks import Counts, Found
+from hna.answers.cuts import Cut
 from hna.answers.limits import NEED
 from hna.answers.need import age_of_evidence
 from hna.answers.rows import COLUMNS, UNITS

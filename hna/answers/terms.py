@@ -13,6 +13,7 @@ from hna.measure.draws import uniform
 from hna.model.rates import Part, Rates
 
 Array = NDArray[np.float64]
+Single = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +49,29 @@ class Shared:
     ----------
     rate : shape (cell, draw).
     mean, covariance : over draws, shapes (cell,) and (cell, cell).
+    away : shape (cell, draw), rate less mean in single precision.
+    furthest : shape (cell,), its largest size.
     """
 
     rate: Array
     mean: Array
     covariance: Array
+    away: Single
+    furthest: Array
+
+    @classmethod
+    def of(cls, rate: Array) -> Shared:
+        """From draws of a rate."""
+        mean = rate.mean(axis=1)
+        away = rate - mean[:, None]
+        single = away.astype(np.float32)
+        furthest = np.maximum(single.max(axis=1), -single.min(axis=1)).astype(float)
+        return cls(rate, mean, away @ away.T / rate.shape[1], single, furthest)
+
+    def moments(self, people: Array) -> dict[str, Array]:
+        """Mean and standard deviation of need, shape (area,), from people of shape (area, cell)."""
+        variance = np.einsum("ac,ac->a", people @ self.covariance, people)
+        return {"mean": people @ self.mean, "sd": np.sqrt(np.maximum(variance, 0.0))}
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +90,7 @@ class Terms:
     """
 
     coefficients: Array
-    singles: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, dtype=np.float32))
+    singles: Single = field(default_factory=lambda: np.empty(0, dtype=np.float32))
     expansion: Expansion | None = None
     odds: Array | None = None
     shares: Array | None = None
@@ -110,9 +129,10 @@ class Errors:
         self.beyond = [
             None if h is None else np.nonzero(np.abs(h) > limit) for h, limit in zip(own, reach, strict=True)
         ]
-        self._placed: dict[int, tuple[Expansion, Array, NDArray[np.float32], Array | None]] = {}
+        self._placed: dict[int, tuple[Expansion, Array, Single, Array | None]] = {}
+        self._roughly: dict[int, tuple[Expansion, Single, Single | None]] = {}
 
-    def placed(self, group: int, found: Expansion) -> tuple[Array, NDArray[np.float32], Array | None]:
+    def placed(self, group: int, found: Expansion) -> tuple[Array, Single, Array | None]:
         """The variable of an expansion, twice, and its weight; the same in most years."""
         held = self._placed.get(group)
         own = self.own[group]
@@ -124,17 +144,26 @@ class Errors:
             self._placed[group] = held
         return held[1:]
 
+    def roughly(self, group: int, found: Expansion) -> tuple[Single, Single | None]:
+        """The variable of an expansion and its weight, in single precision."""
+        held = self._roughly.get(group)
+        own = self.own[group]
+        if own is None:
+            raise ValueError("these areas have no errors of their own")
+        if held is None or held[0] is not found:
+            variable, weight = found.place(own)
+            held = (found, variable.astype(np.float32), None if weight is None else weight.astype(np.float32))
+            self._roughly[group] = held
+        return held[1:]
 
-def horner(
-    people: NDArray[np.float32], powers: NDArray[np.float32], variable: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """What powers in single precision add: a polynomial without its constant, shape (area, draw)."""
-    found: NDArray[np.float32] = people @ powers[-1]
+
+def horner(people: Single, powers: Single, variable: Single, out: Single | None = None) -> Single:
+    """A polynomial in single precision, shape (area, draw): the sum of people times a power's coefficients times the power."""
+    found: Single = np.matmul(people, powers[-1], out=out)
     more = np.empty_like(found)
     for power in powers[-2::-1]:
         found *= variable
         found += np.matmul(people, power, out=more)
-    found *= variable
     return found
 
 
