@@ -29,7 +29,7 @@ class _Moved:
     several: bool
 
     def factors(self, code, year, seed, draws):
-        keys = [f"moved:{code}:{n}" for n in range(2 if self.several else 1)]
+        keys = [f"moved:{code}:{year}:{n}" for n in range(2 if self.several else 1)]
         return np.stack([np.exp(0.05 * normal(seed, key, draws) - 0.05**2 / 2) for key in keys])
 
 
