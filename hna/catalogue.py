@@ -74,6 +74,8 @@ def bibtex(shelf: Shelf, need: str) -> str:
         records.append(
             shelf.record(KnownSource, step.source) if counted else shelf.record(PrevalenceSource, step.source)
         )
+    changed = model.prevalence.trend.sources if model.prevalence.trend else None
+    records += [shelf.record(PrevalenceSource, name) for name in changed or ()]
     records += [composition_for(shelf, step.factor, step.composition).source for step in model.factors]
     records += [shelf.record(KnownSource, use.source) for use in model.known]
     records += [shelf.record(PopulationSource, name) for name in shelf.folders(PopulationSource)]

@@ -110,6 +110,7 @@ def check_shelf(shelf: Shelf, year: int | None = None) -> Findings:
             model = read_model(file)
             used |= {source.source for source in model.prevalence.sources} | {model.prevalence.severity or ""}
             used |= {step.source for step in model.local}
+            used |= set((model.prevalence.trend.sources if model.prevalence.trend else None) or ())
             for use in model.known:
                 read_known(shelf, use.source)
             make_rates(model, shelf, _FEW)

@@ -171,6 +171,7 @@ def run(
 
     from hna.answers.distributed import connect
     from hna.publish.sentences import headline_sentences, step_lines
+    from hna.publish.trends import trend_lines
     from hna.run import Request, run
 
     # Nothing here makes reference cycles worth collecting, and a large frozen model costs time at every pass.
@@ -185,6 +186,8 @@ def run(
         report, files = run(request, out, progress, connect(scheduler) if scheduler else None)
     for sentence in headline_sentences(report):
         typer.echo(sentence)
+    for line in trend_lines(report):
+        typer.echo(line)
     for line in step_lines(report) if needs and disclosure == "none" else ():
         typer.echo(line)
     for note in report.notes:

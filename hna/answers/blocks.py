@@ -76,6 +76,7 @@ class Carrier:
         They do not where rates say so themselves; and a few areas are tried, so that nothing is missed unseen.
         """
         own = type(self.rates).at is not Rates.at or self.rates.local is not None or len(codes) <= DIRECT
+        own = own or self.rates.trend is not None
         self.plain = not own and all(self._agrees(code, year) for code in codes[:: max(len(codes) // _TRIED, 1)])
 
     def _agrees(self, code: str, year: int) -> bool:

@@ -271,7 +271,7 @@ def _value(state: Mapping[str, Any], quantity: Quantity) -> Array:
     share = np.asarray(state["age-sex structure"])
     where = rates.ages.index_of(cells)
     drawn = rates.at(timing.area, timing.year)[0][:, where]
-    rate = np.concatenate([rates.mean(timing.area)[0][:, where][..., None], drawn], axis=-1)
+    rate = np.concatenate([rates.mean(timing.area, timing.year)[0][:, where][..., None], drawn], axis=-1)
     if rate.shape[0] != share.shape[0]:
         rate = np.repeat(rate, share.shape[0], axis=0) if rate.shape[0] == 1 else rate
     if state["local adjustment"] is not None:

@@ -83,7 +83,7 @@ def blocks(rates: Rates, population: Population, errors_of: Mapping[str, str] | 
     """
     banded = people_in_bands(rates, population)
     shares = group_shares(population, banded)
-    published = rates.mean()
+    published = None if rates.local or rates.trend else rates.mean()
     shared: dict[int, Array] = {}
     for a, area in enumerate(banded.areas):
         for y, year in enumerate(banded.years):
@@ -95,7 +95,7 @@ def blocks(rates: Rates, population: Population, errors_of: Mapping[str, str] | 
                 if key not in shared:
                     shared[key] = rates.at("", year)
                 rate = shared[key]
-            mean = published if rates.local is None else rates.mean(area.code)
+            mean = rates.mean(area.code, year) if published is None else published
             headline = mean * people
             draws = rate * people[None, :, :, None]
             moved = cell_factors(rates, population, shares[:, a, y], area.code, year)

@@ -172,8 +172,8 @@ class People:
     def headline(self, codes: Sequence[str]) -> float:
         """Published rate × people."""
         if self.rates.local is None:
-            return float((self.rates.mean()[0] * self.total(codes)).sum())
-        return float(sum((self.rates.mean(code)[0] * self.people[self.at[code]]).sum() for code in codes))
+            return float((self.rates.mean("", self.year)[0] * self.total(codes)).sum())
+        return float(sum((self.rates.mean(code, self.year)[0] * self.people[self.at[code]]).sum() for code in codes))
 
     def draws(self, codes: Sequence[str]) -> Array:
         """Expected people in need in some areas together, shape (draw,)."""

@@ -256,7 +256,7 @@ class _Inputs:
         at = codes.index(area)
         here = replace(population, areas=population.areas[at : at + 1], people=population.people[at : at + 1])
         self.people: Array = people_in_bands(rates, here.at([year])).people[0, 0]
-        self.point = float((rates.mean(area)[0] * self.people).sum())
+        self.point = float((rates.mean(area, year)[0] * self.people).sum())
         few = self.point < rates.defaults.realised_below
         self.realised = few if realised is None else realised
         self.spread = population_error
@@ -361,7 +361,8 @@ class _Inputs:
         moving = [(term, sample) for term, sample in errors if sample != "still"]
         if sampling == "still" and not moving:
             alone = replace(self.rates, groups=((part,),), strata=(), local=None)
-            return np.broadcast_to(alone.mean()[0][..., None], (*alone.mean()[0].shape, self.rates.size))
+            mean = alone.mean("", year)[0]
+            return np.broadcast_to(mean[..., None], (*mean.shape, self.rates.size))
         if sampling == "still":
             base = logit(self._part(g, n, {}, year, terms))
             carrier: Sample = "first"

@@ -268,13 +268,19 @@ def _headlines(
     shape = (len(population.areas), len(population.years))
     found = np.empty((2 * len(cuts) + len(rates.layers), *shape))
     step = 4096 if rates.local is None else 1
+    whens = [slice(y, y + 1) for y in range(shape[1])] if rates.trend else [slice(None)]
     for start in range(0, shape[0], step):
         stop = min(start + step, shape[0])
-        mean = rates.mean("" if rates.local is None else population.areas[start].code)
-        mean = mean.reshape(mean.shape[0], -1)
-        rows = [mean[cut.severity] * cut.cells for cut in cuts]
-        weights = np.stack([*rows, *(cut.cells for cut in cuts), *mean[: len(rates.layers)]])
-        found[:, start:stop] = np.moveaxis(_banded(rates, population, start, stop) @ weights.T, -1, 0)
+        here, code = (
+            _banded(rates, population, start, stop),
+            "" if rates.local is None else population.areas[start].code,
+        )
+        for when in whens:
+            mean = rates.mean(code, population.years[when][0])
+            mean = mean.reshape(mean.shape[0], -1)
+            rows = [mean[cut.severity] * cut.cells for cut in cuts]
+            weights = np.stack([*rows, *(cut.cells for cut in cuts), *mean[: len(rates.layers)]])
+            found[:, start:stop, when] = np.moveaxis(here[:, when] @ weights.T, -1, 0)
     below = rates.defaults.realised_below
     few = found[2 * len(cuts) :].max(axis=0) < below
     return found[: len(cuts)], found[len(cuts) : 2 * len(cuts)], few, few | (found[: len(cuts)] < below)

@@ -80,7 +80,7 @@ def waterfall(rates: Rates, population: Population, level: float) -> tuple[Water
         drawn = need(of, where, terms)
         lower, upper = np.quantile(drawn, at)
         spread.append(float(drawn.var()))
-        middle = float((of.mean(where)[0] * block.people).sum())
+        middle = float((of.mean(where, block.year)[0] * block.people).sum())
         steps.append(WaterfallStep(name, words[name], middle, float(lower), float(upper)))
 
     combined = _COMBINED_WORDS.get(rates.model.prevalence.combine)

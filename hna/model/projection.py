@@ -310,7 +310,7 @@ def registered_to_resident(registered: ArrayLike, flows: ArrayLike) -> tuple[Arr
     return found, ("W521",)
 
 
-def trend(rate: ArrayLike, yearly: float, years_ahead: float) -> Array:
+def trend(rate: ArrayLike, yearly: float, years_ahead: ArrayLike) -> Array:
     """A scenario: odds of the need changing by a constant factor a year, such as −0.012 for 1.2 % fewer.
 
     Never an interval: run it beside the constant rate, and print its source.
@@ -319,9 +319,9 @@ def trend(rate: ArrayLike, yearly: float, years_ahead: float) -> Array:
     ----------
     rate : shape (..., draw), proportions.
     yearly : relative change of the odds a year.
-    years_ahead : from the year of the rate.
+    years_ahead : from the year of the rate; a number, or one for each cell.
     """
     p = np.asarray(rate, dtype=float)
-    odds = p / (1 - p) * (1 + yearly) ** years_ahead
+    odds = p / (1 - p) * (1 + yearly) ** np.asarray(years_ahead)
     moved: Array = odds / (1 + odds)
     return moved

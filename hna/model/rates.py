@@ -30,8 +30,13 @@ from hna.model.rates_parts import (
     make_part,
     one_condition,
     same_ages,
+    share_draws,
+    share_mean,
+    spread_over,
 )
 from hna.model.spec import Model
+from hna.model.trend_part import NAME as TREND
+from hna.model.trend_part import RateTrend, trend_part
 
 __all__ = ["ENGLAND", "TERMS", "Part", "Rates", "make_rates", "shift_logit"]
 
@@ -57,6 +62,8 @@ class Rates(Estimate):
     scenarios : the same need resting on each further source alone, where the model asks for an envelope; the rates
         themselves then rest on the first source named.
     local : what carries the rate to a place by who lives there; None where every place has the same rate.
+    trend : how the rate changes from year to year; None for the constant rate, which is the headline.
+    scenario : which scenario this is: the id of the source it rests on, or `trend`; blank for the headline.
     """
 
     model: Model = None  # type: ignore[assignment]
@@ -70,6 +77,8 @@ class Rates(Estimate):
     notes: tuple[str, ...] = ()
     scenarios: tuple[Rates, ...] = ()
     local: Carried | None = None
+    trend: RateTrend | None = None
+    scenario: str = ""
 
     @property
     def size(self) -> int:
@@ -99,15 +108,21 @@ class Rates(Estimate):
     @property
     def changes_by_year(self) -> bool:
         """Whether years have rates of their own."""
-        return any(part.staleness > 0 and part.studied is not None for part in self.parts)
+        timed = any(part.staleness > 0 and part.studied is not None for part in self.parts)
+        return timed or self.trend is not None
 
-    def mean(self, area: str = "") -> Array:
+    def mean(self, area: str = "", year: int | None = None) -> Array:
         """Published rates, shape (severity, sex, age): all layers, then exclusive strata.
 
         Parameters
         ----------
         area : code of the place to which the rate is carried; blank for the rate as published.
+        year : of a rate that changes; None for the rate as published.
         """
+        found = self._constant(area)
+        return found if self.trend is None or year is None else self.trend.moved(found, year, len(self.layers))
+
+    def _constant(self, area: str) -> Array:
         published = self._published()
         if self.local is None or not area:
             return published
@@ -117,10 +132,10 @@ class Rates(Estimate):
     def _published(self) -> Array:
         blocks = []
         for group in self.groups:
-            means = [_spread(part.layers.mean, part, self.sexes) for part in group]
+            means = [spread_over(part.layers.mean, part, self.sexes) for part in group]
             top = np.mean(means, axis=0)
             if self.strata:
-                shares = np.mean([_spread(_share_mean(part), part, self.sexes) for part in group], axis=0)
+                shares = np.mean([spread_over(share_mean(part), part, self.sexes) for part in group], axis=0)
                 top = np.concatenate([top, top[:1] * shares])
             blocks.append(top)
         return np.concatenate(blocks, axis=-1)
@@ -142,8 +157,12 @@ class Rates(Estimate):
         Returns
         -------
         array of shape (severity, sex, age, draw): layers, then exclusive strata; proportions. With a local adjustment
-            the transport error comes after it, so that the national total holds before it in every draw.
+            the transport error comes after it, so that the national total holds before it in every draw. A trend comes last.
         """
+        found = self._at(area, year, terms, errors_of)
+        return found if self.trend is None else self.trend.moved(found, year, len(self.layers))
+
+    def _at(self, area: str, year: int, terms: Sequence[str], errors_of: str | None) -> Array:
         if self.local is None or not area:
             return self._drawn(errors_of or area, year, terms)
         before = tuple(term for term in terms if term != "transport")
@@ -174,10 +193,10 @@ class Rates(Estimate):
     def _drawn(self, area: str, year: int, terms: Sequence[str]) -> Array:
         blocks = []
         for group in self.groups:
-            drawn = [_spread(self._layer_draws(part, area, year, terms), part, self.sexes) for part in group]
+            drawn = [spread_over(self._layer_draws(part, area, year, terms), part, self.sexes) for part in group]
             top = drawn[0] if len(group) == 1 else self._mix(drawn)
             if self.strata:
-                shares = [_spread(_shares(part), part, self.sexes) for part in group]
+                shares = [spread_over(share_draws(part), part, self.sexes) for part in group]
                 share = shares[0] if len(group) == 1 else self._mix(shares)
                 top = np.concatenate([top, top[:1] * share])
             blocks.append(top)
@@ -209,25 +228,6 @@ class Rates(Estimate):
         return mixed
 
 
-def _share_mean(part: Part) -> Array:
-    if part.layers.share_mean is None:
-        raise ModelError(f"{part.source.id} does not divide cases into strata, and another source of the model does")
-    return part.layers.share_mean
-
-
-def _shares(part: Part) -> Array:
-    if part.layers.shares is None:
-        raise ModelError(f"{part.source.id} does not divide cases into strata, and another source of the model does")
-    return part.layers.shares
-
-
-def _spread(values: Array, part: Part, sexes: Sequence[str]) -> Array:
-    """Persons' rates used for each sex, where another part has rates by sex."""
-    if part.layers.sexes == tuple(sexes):
-        return values
-    return np.repeat(values, len(sexes), axis=1)
-
-
 def make_rates(model: Model, shelf: Shelf, draws: int = DEFAULT_DRAWS, seed: int = 0) -> Rates:
     """The rate that a model states, as draws.
 
@@ -248,6 +248,19 @@ def make_rates(model: Model, shelf: Shelf, draws: int = DEFAULT_DRAWS, seed: int
         What is wrong with the model or its sources.
     """
     check_draws(draws)
+    found = _constant(model, shelf, draws, seed)
+    if model.prevalence.trend is None:
+        return found
+    changing = trend_part(model, shelf, found.groups, draws, seed, found.defaults)
+    cited = tuple({source.id: source for source in (*found.citations, *changing.cited)}.values())
+    flags = tuple(sorted({*found.flags, "W302"}))
+    notes = (*found.notes, changing.note)
+    moving = replace(found, trend=changing, scenario=TREND, scenarios=(), notes=notes, citations=cited, flags=flags)
+    notes = (*found.notes, f"beside it, {changing.note}")
+    return replace(found, scenarios=(*found.scenarios, moving), notes=notes, citations=cited, flags=flags)
+
+
+def _constant(model: Model, shelf: Shelf, draws: int, seed: int) -> Rates:
     if model.prevalence.combine == "envelope":
         return _envelope(model, shelf, draws, seed)
     defaults = read_defaults(shelf)
@@ -268,7 +281,10 @@ def make_rates(model: Model, shelf: Shelf, draws: int = DEFAULT_DRAWS, seed: int
             one_condition(parts)
             groups = [same_ages(group) for group in group_parts(model, parts)]
     found = _assembled(model, groups, draws, seed, defaults)
-    scenarios = tuple(_assembled(model, [(one,)], draws, seed, defaults) for one in beside)
+    scenarios = tuple(
+        replace(_assembled(model, [(one,)], draws, seed, defaults), scenario=f"lists-{n}")
+        for n, one in enumerate(beside, 2)
+    )
     said = tuple(f"by another model of the lists: {note}" for one in beside for note in one.layers.notes[:1])
     found = replace(
         found, citations=(*found.citations, *also), scenarios=scenarios, notes=(*found.notes, *said),
@@ -364,13 +380,15 @@ def _envelope(model: Model, shelf: Shelf, draws: int, seed: int) -> Rates:
     if len(alone) < 2:
         remedy = "Use combine: single"
         raise ModelError(Fault("an envelope needs two sources or more", remedy, field="prevalence.combine"))
-    first, *others = [make_rates(one, shelf, draws, seed) for one in alone]
+    first, *others = [
+        replace(make_rates(one, shelf, draws, seed), scenario=one.prevalence.sources[0].source) for one in alone
+    ]
     names = [made.parts[0].source.title or made.parts[0].source.id for made in (first, *others)]
     said = [f"each source is run alone and none averaged; these figures rest on {names[0]}"]
     said += [beside(name, first, other) for name, other in zip(names[1:], others, strict=True)]
     flags = dict.fromkeys(flag for one in (first, *others) for flag in one.flags)
     citations = {source.id: source for one in (first, *others) for source in one.citations}
     return replace(
-        first, model=model, scenarios=tuple(others), notes=(*first.notes, *said),
+        first, model=model, scenario="", scenarios=tuple(others), notes=(*first.notes, *said),
         flags=tuple(sorted({*flags, "W301"})), citations=tuple(citations.values()),
     )  # fmt: skip

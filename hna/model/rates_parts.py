@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -234,6 +235,27 @@ def same_ages(group: list[Part]) -> tuple[Part, ...]:
         )  # fmt: skip
         even.append(replace(part, layers=layers))
     return tuple(even)
+
+
+def share_mean(part: Part) -> Array:
+    """Published division of cases into strata."""
+    if part.layers.share_mean is None:
+        raise ModelError(f"{part.source.id} does not divide cases into strata, and another source of the model does")
+    return part.layers.share_mean
+
+
+def share_draws(part: Part) -> Array:
+    """Draws of the division of cases into strata."""
+    if part.layers.shares is None:
+        raise ModelError(f"{part.source.id} does not divide cases into strata, and another source of the model does")
+    return part.layers.shares
+
+
+def spread_over(values: Array, part: Part, sexes: Sequence[str]) -> Array:
+    """Persons' rates used for each sex, where another part has rates by sex."""
+    if part.layers.sexes == tuple(sexes):
+        return values
+    return np.repeat(values, len(sexes), axis=1)
 
 
 def check_mean(rates: Estimate) -> None:

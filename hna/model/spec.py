@@ -226,7 +226,7 @@ class Model(Record):
 
     def alone(self) -> list[Model]:
         """The same model resting on each of its sources alone: the scenarios of an envelope, in the order named."""
-        prevalence = self.prevalence.model_dump() | {"combine": "single"}
+        prevalence = self.prevalence.model_dump() | {"combine": "single", "trend": None}
         return [
             Model.model_validate(self.model_dump() | {"prevalence": prevalence | {"sources": [used.model_dump()]}})
             for used in self.prevalence.sources

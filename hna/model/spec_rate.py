@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from hna.evidence.record import Id, Record
+from hna.model.spec_trend import Trend
 
 ERROR_TERMS = ("study", "transport", "staleness")
 
@@ -140,6 +141,8 @@ class Prevalence(Record):
     """Range for a source that prints no uncertainty."""
     severity: Id | None = None
     """A proportion-of-cases source that splits cases into strata."""
+    trend: Trend | None = None
+    """How the rate may change from year to year: a scenario beside the constant rate."""
 
     @field_validator("sources")
     @classmethod

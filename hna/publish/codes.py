@@ -71,6 +71,7 @@ CODES: dict[str, str] = {
     "W162": "The study's fieldwork is old for the year reported; its age is in the table of sources.",
     "W202": "One rate is used for a wide range of ages, so differences in age within it are missed.",
     "W301": "Each source is run alone and none is averaged. The figures rest on the first named.",
+    "W302": "A run with a changing rate stands beside that with today's rate, and is in no interval.",
     "W331": "One study is in tension with the others.",
     "W421": "A total to which estimates are fitted was printed without its error, so the interval is too narrow.",
     "W501": "Populations of different releases or boundaries stand in one series of years.",

@@ -206,6 +206,7 @@ def describe(report: Report) -> dict[str, object]:
         "models": models,
         "inputs": sources,
         "assumed": _assumed(report),
+        "scenarios": _scenarios(report),
         "notes": list(report.notes),
         "flags": list(report.flags),
         "refusals": [str(fault) for fault in report.refusals],
@@ -227,6 +228,24 @@ def _assumed(report: Report) -> dict[str, object]:
             "notes": list(found.notes),
         }
         for found in report.answers
+    }
+
+
+def _scenarios(report: Report) -> dict[str, object]:
+    """Runs beside the headline, whose figures are in scenarios.csv: what each rests on."""
+    return {
+        found.model.need: [
+            {
+                "scenario": run.rates.scenario,
+                "sources": [part.source.id for part in run.rates.parts],
+                **({"yearly": run.rates.trend.yearly, "of": run.rates.trend.of} if run.rates.trend else {}),
+                "notes": list(run.notes),
+                "flags": list(run.flags),
+            }
+            for run in found.scenarios
+        ]
+        for found in report.answers
+        if found.scenarios
     }
 
 

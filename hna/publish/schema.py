@@ -206,4 +206,15 @@ OUTCOMES = TableSchema(
     ), ("indicator", "area_code"),
 )  # fmt: skip
 
-SCHEMAS = (GAP, SUBGROUPS, COMPARISONS, OUTCOMES)
+SCENARIOS = TableSchema(
+    "scenarios.csv", "Whole runs beside the headline",
+    "One row a figure of each scenario: the need resting on another source alone, or with a rate that changes from year to year. The "
+    "headline is in gap.csv; nothing is averaged, and no scenario is in its interval.",
+    (_NEED,
+     Field("scenario", "Scenario", "Which run: the source that it rests on; trend, for a changing rate; or lists-2, lists-3, for another "
+           "model of overlapping lists.", required=True),
+     _SEVERITY, *_AREA, _YEAR, *_GROUP, _quantity(), *_ESTIMATE, _LEVEL, _PROBABILITY, _UNIT, _FLAGS),
+    ("need", "scenario", *_KEY[1:]),
+)  # fmt: skip
+
+SCHEMAS = (GAP, SUBGROUPS, COMPARISONS, OUTCOMES, SCENARIOS)

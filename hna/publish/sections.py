@@ -29,6 +29,7 @@ from hna.publish.headline import headline
 from hna.publish.maps import where
 from hna.publish.rounding import Value, say
 from hna.publish.tables import shown
+from hna.publish.trends import changing
 
 Refs = Mapping[str, int]
 
@@ -38,7 +39,7 @@ def parts_of(facts: NeedFacts, refs: Refs, level: float, atlas: Atlas | None = N
     name = facts.model.need
     made: list[tuple[str, str, list[Block]]] = [
         ("findings", "What we found", [*_findings(facts, refs, level), _numbers(facts, refs), _interval_chart(facts, level)]),
-        ("when", "How it may change", list(_when(facts, refs, level))),
+        ("when", "How it may change", [*_when(facts, refs, level), *changing(facts, refs)]),
         ("severity", "How severe", list(_severity(facts, level))),
         ("who", "Who", list(_who(facts, level))),
         ("made", "What the gap is made of", list(_made_of(facts))),
@@ -273,7 +274,7 @@ def _made_of(facts: NeedFacts) -> Iterator[Block]:
 
 def _scenarios(facts: NeedFacts, refs: Refs) -> Iterator[Block]:
     """Whole runs side by side, one a source: sources that differ in kind are never averaged."""
-    alone = [facts, *map(facts_of, facts.answer.scenarios)]
+    alone = [facts, *(facts_of(run) for run in facts.answer.scenarios if run.rates.trend is None)]
     if len(alone) < 2:
         return
     rows = []

@@ -18,7 +18,7 @@ from hna.answers.comparison import COLUMNS as COMPARISON_COLUMNS
 from hna.answers.outcomes import outcomes
 from hna.answers.rows import COLUMNS
 from hna.publish.report import Report
-from hna.publish.schema import COMPARISONS, GAP, OUTCOMES, SUBGROUPS, TableSchema
+from hna.publish.schema import COMPARISONS, GAP, OUTCOMES, SCENARIOS, SUBGROUPS, TableSchema
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -64,6 +64,13 @@ def comparisons(report: Report) -> pd.DataFrame:
     return pd.concat(held, ignore_index=True) if held else pd.DataFrame(columns=list(COMPARISON_COLUMNS))
 
 
+def scenarios(report: Report) -> pd.DataFrame:
+    """Every figure of the runs beside the headline, in the columns of scenarios.csv."""
+    held = [run.figures.assign(scenario=run.rates.scenario) for found in report.answers for run in found.scenarios]
+    columns = list(SCENARIOS.columns)
+    return pd.concat(held, ignore_index=True)[columns] if held else pd.DataFrame(columns=columns)
+
+
 def open_tables(report: Report) -> dict[TableSchema, pd.DataFrame]:
     """Every open table of a report, with what its columns hold."""
     whole, beside = figures(report), comparisons(report)
@@ -74,6 +81,7 @@ def open_tables(report: Report) -> dict[TableSchema, pd.DataFrame]:
         SUBGROUPS: need_by_subgroup(whole, asked),
         COMPARISONS: beside,
         OUTCOMES: outcomes(beside),
+        SCENARIOS: scenarios(report),
     }
 
 

@@ -54,7 +54,7 @@ def harmless(path: Path) -> None:
 
 def test_hostile_text_is_inert_in_every_output(hostile: Report, tmp_path: Path) -> None:
     files = write_outputs(hostile, tmp_path)
-    assert len(files) == 9
+    assert len(files) == 10
     for path in files:
         harmless(path)
 

@@ -145,6 +145,7 @@ def _used():
         model = read_model(SHELF.model_file(name))
         used |= {source.source for source in model.prevalence.sources} | {model.prevalence.severity}
         used |= {step.source for step in model.local}
+        used |= set((model.prevalence.trend.sources if model.prevalence.trend else None) or ())
     return used
 
 
