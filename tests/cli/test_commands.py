@@ -275,6 +275,7 @@ def test_the_public_face(small: Workspace, tmp_path: Path) -> None:
         "need_by_subgroup.csv",
         "comparisons.csv",
         "outcomes.csv",
+        "scenarios.csv",
         "csv-metadata.json",
         "data-dictionary.html",
         "run.json",
