@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from hna.evidence.composition import composition_for
 from hna.evidence.population import areas_and_years
 from hna.evidence.shelf import FOLDERS, Shelf
-from hna.evidence.source import KnownSource, PopulationSource, PrevalenceSource, Source
+from hna.evidence.source import CrosswalkSource, KnownSource, PopulationSource, PrevalenceSource, Source
 from hna.model.spec import Model, json_schema, read_model
 
 
@@ -65,6 +65,8 @@ def bibtex(shelf: Shelf, need: str) -> str:
     """BibTeX entries of every source that a need rests on."""
     model = read_model(shelf.model_file(need))
     records: list[Source] = [shelf.record(PrevalenceSource, used.source) for used in model.prevalence.sources]
+    corrected = dict.fromkeys(name for used in model.prevalence.sources for name in used.corrected_by)
+    records += [shelf.record(CrosswalkSource, name) for name in corrected]
     hidden = [one for one in (model.prevalence.multiplier, model.prevalence.lists) if one is not None]
     records += [shelf.record(KnownSource, one.known) for one in hidden]
     if model.prevalence.severity:
@@ -79,7 +81,11 @@ def bibtex(shelf: Shelf, need: str) -> str:
     records += [composition_for(shelf, step.factor, step.composition).source for step in model.factors]
     records += [shelf.record(KnownSource, use.source) for use in model.known]
     records += [shelf.record(PopulationSource, name) for name in shelf.folders(PopulationSource)]
-    return "\n\n".join(_entry(record) for record in records)
+    printed = [
+        f"@misc{{{used.source}-screening,\n  note = {{{_escape(used.screening.citation)}}}\n}}"
+        for used in model.prevalence.sources if used.screening and used.screening.citation
+    ]  # fmt: skip
+    return "\n\n".join([*(_entry(record) for record in records), *printed])
 
 
 def _entry(record: Source) -> str:

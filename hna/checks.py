@@ -10,6 +10,7 @@ from pathlib import Path
 from hna.assessment.check import check_assessment
 from hna.errors import Fault, HnaError
 from hna.evidence.composition import read_composition
+from hna.evidence.crosswalk import read_pairs
 from hna.evidence.known import read_known
 from hna.evidence.outlines import HEXAGONS, SHAPES, read_hexagons, read_rings
 from hna.evidence.population import read_population
@@ -17,6 +18,7 @@ from hna.evidence.prevalence import read_prevalence
 from hna.evidence.shelf import FOLDERS, TABLES, Shelf
 from hna.evidence.source import (
     CompositionSource,
+    CrosswalkSource,
     KnownSource,
     PopulationSource,
     PrevalenceSource,
@@ -41,7 +43,7 @@ class StudyLine:
     age : years from the middle of the fieldwork to the middle of the year of the check.
     bias : overall risk of bias, or blank where it was not appraised.
     tool : checklist used, or blank.
-    part : ``rate``, or ``severity`` where only the split into strata rests on it.
+    part : ``rate``; ``severity`` where only the split into strata rests on it; ``crosswalk`` where a correction does.
     """
 
     id: str
@@ -144,6 +146,9 @@ def evidence_of(shelf: Shelf, model: Model, year: int) -> EvidenceLine:
                 None if middle is None else year + 0.5 - middle, record.appraisal.overall or "", record.appraisal.tool or "", part,
             )
         )  # fmt: skip
+    for name in dict.fromkeys(name for source in model.prevalence.sources for name in source.corrected_by):
+        cited = shelf.record(CrosswalkSource, name).citation.short
+        studies.append(StudyLine(name, cited, None, None, "", "", "crosswalk"))
     lacks = (
         ("No record of an appraisal", any(not study.bias for study in studies if study.part == "rate")),
         ("No date of fieldwork", any(study.fieldwork is None for study in studies if study.part == "rate")),
@@ -170,6 +175,8 @@ def _check_sources(shelf: Shelf, found: Findings, used: set[str]) -> None:
                     read_known(shelf, name)
                 elif kind is CompositionSource:
                     read_composition(shelf, name)
+                elif kind is CrosswalkSource:
+                    read_pairs(shelf, name)
                 elif name.endswith(SHAPES):
                     read_rings(shelf, name)
                 elif name.endswith(HEXAGONS):

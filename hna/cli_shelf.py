@@ -115,8 +115,11 @@ def _evidence(lines: Sequence[EvidenceLine], width: int) -> Iterator[str]:
 
 def _study(study: StudyLine, width: int) -> Iterator[tuple[str, str, str, str]]:
     """A source with its fieldwork, age and risk of bias; a name that is too long goes on below."""
-    name = f"{study.id}{'' if study.part == 'rate' else ' (split by severity)'}"
-    first, *rest = textwrap.wrap(name, width, initial_indent="  ", subsequent_indent="    ")
+    said = {"severity": " (split by severity)", "crosswalk": " (corrects a rate)"}.get(study.part, "")
+    first, *rest = textwrap.wrap(f"{study.id}{said}", width, initial_indent="  ", subsequent_indent="    ")
+    if study.part == "crosswalk":
+        yield first, "", "", ""
+        return
     years = "-".join(map(str, dict.fromkeys(study.fieldwork or ("not known",))))
     yield first, years, "not known" if study.age is None else f"{study.age:.0f}".rjust(9), study.bias or "not appraised"
     for text in rest:

@@ -109,6 +109,20 @@ class Workspace:
         }
         _write(self.root / "data" / "known" / name, record | fields, rows)
 
+    def crosswalk(self, name: str = "own-pairs", rows: Iterable[Row] = (), **fields: Any) -> None:
+        record: dict[str, object] = {
+            "id": name,
+            "kind": "crosswalk",
+            "condition": "sleeplessness",
+            "alternative": {"case_definition": "answers yes to three questions, past year", "measure": "period-12"},
+            "reference": {"case_definition": "answers yes to three questions", "measure": "point"},
+            "matched": "people",
+            "given": "two-by-two",
+            "citation": CITATION,
+            "read_from": "primary table",
+        }
+        _write(self.root / "data" / "crosswalks" / name, record | fields, rows)
+
     def lookup(self, name: str, rows: Iterable[Row]) -> None:
         record = {"id": name, "kind": "areas", "citation": CITATION, "read_from": "secondary table"}
         _write(self.root / "data" / "areas" / name, record, rows)

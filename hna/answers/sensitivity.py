@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,23 +15,24 @@ from scipy.special import expit, logit
 from hna.answers.gap import leverage
 from hna.answers.known_people import known_people
 from hna.answers.need import people_in_bands
+from hna.answers.sobol import Choice, Sample, sobol
 from hna.errors import AxisError, Fault, QuantityError
 from hna.evidence.known import Known
 from hna.evidence.population import Population
 from hna.evidence.shelf import Shelf
 from hna.measure.draws import check_level, normal, uniform
+from hna.model.correction import STEPS, Correcting
 from hna.model.local_steps import Benchmarked, Carried
 from hna.model.rates import Rates, make_rates
 from hna.model.rates_parts import Part
 from hna.model.spec import KnownUse
 
 Array = NDArray[np.float64]
-Sample = Literal["first", "second", "still"]
-Choice = Mapping[str, Sample]
 Quantity = Literal["need", "gap", "coverage"]
 
 GROUPS = {
     "sampling": "sampling error of the study",
+    "crosswalk": "the step from one way of finding cases to another",
     "source": "which of the sources is right",
     "study": "the study",
     "staleness": "the years since fieldwork",
@@ -44,79 +45,6 @@ GROUPS = {
 }
 """Groups of inputs, in the words of the sentence."""
 COLUMNS = ("group", "words", "first", "total", "share", "lower", "upper")
-
-
-class Shares(NamedTuple):
-    """Shares of the variance of a number, by group.
-
-    Attributes
-    ----------
-    first : variance that would go if the group alone were known.
-    total : variance that would stay if all but the group were known; more than ``first`` where groups act together.
-    variance : of the number, in its unit squared.
-    """
-
-    first: dict[str, float]
-    total: dict[str, float]
-    variance: float
-
-
-def sobol(value: Callable[[Choice], Array], groups: Sequence[str]) -> Shares:
-    """First-order and total shares of a variance by groups of inputs, by pick-freeze.
-
-    In words: draw every input twice. For each group make the number with that group from the first draw and all others
-    from the second: its covariance with the number wholly of the first, over the variance, is the group's first-order
-    share. Half the mean squared difference of the number wholly of the first and the number with only that group from the
-    second is its total share. Both are formed in both directions and averaged; ``2 + 2g`` evaluations.
-
-    Parameters
-    ----------
-    value : the number, shape (draw,), given for each group which sample it takes.
-    groups : names; inputs of different groups are independent.
-
-    Returns
-    -------
-    Shares
-        Proportions. First-order shares add up to at most 1, total shares to at least 1, but for Monte Carlo error, which is
-        about ``1/√draws``. All 0 where nothing varies.
-
-    Raises
-    ------
-    QuantityError
-        If a value is missing, or there is one draw only.
-
-    References
-    ----------
-    Saltelli A, Annoni P, Azzini I et al (2010). Variance based sensitivity analysis of model output. Computer Physics
-    Communications 181:259-270. doi:10.1016/j.cpc.2009.09.018
-
-    Jansen MJW (1999). Analysis of variance designs for model output. Computer Physics Communications 117:35-43.
-    doi:10.1016/S0010-4655(98)00154-4
-    """
-    wholly = {sample: _drawn(value, dict.fromkeys(groups, sample)) for sample in ("first", "second")}
-    a, b = wholly["first"], wholly["second"]
-    variance = float((a.var() + b.var()) / 2)
-    first, total = {}, {}
-    for group in groups:
-        c = _drawn(value, {name: "first" if name == group else "second" for name in groups})
-        d = _drawn(value, {name: "second" if name == group else "first" for name in groups})
-        together = (_covariance(a, c) + _covariance(b, d)) / 2
-        apart = float(((a - d) ** 2).mean() + ((b - c) ** 2).mean()) / 4
-        first[group] = together / variance if variance > 0 else 0.0
-        total[group] = apart / variance if variance > 0 else 0.0
-    return Shares(first, total, variance)
-
-
-def _drawn(value: Callable[[Choice], Array], choice: Choice) -> Array:
-    found = np.asarray(value(choice), dtype=np.float64)
-    if found.ndim != 1 or len(found) < 2 or not np.isfinite(found).all():
-        remedy = "Give one finite number a draw, two draws or more"
-        raise QuantityError(Fault(f"values of shape {found.shape} cannot be divided", remedy, field="value"))
-    return found
-
-
-def _covariance(x: Array, y: Array) -> float:
-    return float(((x - x.mean()) * (y - y.mean())).mean())
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,7 +177,7 @@ class _Inputs:
         seed = int.from_bytes(hashlib.sha256(f"{rates.seed}:second sample".encode()).digest()[:6], "big")
         self.seeds = {"first": rates.seed, "second": seed}
         self.samples = {"first": rates, "second": make_rates(rates.model, shelf, rates.size, seed)}
-        self.rates, self.area, self.year = rates, area, year
+        self.rates, self.area, self.year, self.shelf = rates, area, year, shelf
         codes = [held.code for held in population.areas]
         if area not in codes:
             raise AxisError(Fault(f"{area} is not in {population.source.id}", "Name an area it holds", field="area"))
@@ -262,7 +190,8 @@ class _Inputs:
         self.spread = population_error
         self.known, self.use = known, use or (None if known is None else KnownUse(source=known.source.id))
         self.counted = 0.0 if known is None else self._known("still")[0]
-        self._steps: dict[tuple[int, int, str, str, str, int], Array] = {}
+        self._steps: dict[tuple[int, int, str, str, str, str, int], Array] = {}
+        self._corrected: dict[tuple[str, str], Rates] = {}
 
     def groups(self, quantity: Quantity) -> list[str]:
         """Groups that vary."""
@@ -271,6 +200,7 @@ class _Inputs:
         timed = any(part.staleness > 0 and part.studied is not None for part in parts)
         held = {
             "sampling": True,
+            "crosswalk": bool(rates.before),
             "source": any(len(group) > 1 for group in self.rates.groups),
             "study": any(part.study > 0 for part in parts),
             "staleness": timed,
@@ -355,32 +285,44 @@ class _Inputs:
 
     def _part(self, g: int, n: int, choice: Choice, year: int, terms: Sequence[str]) -> Array:
         """One source's rate: its sampling draws, moved by each error on the logit scale (`Rates.at`)."""
-        sampling = choice.get("sampling", "still")
+        sampling, corrected = choice.get("sampling", "still"), choice.get("crosswalk", "still")
         part = self.rates.groups[g][n]
         errors = [(term, choice.get(term, "still")) for term in terms if _has(part, term)]
         moving = [(term, sample) for term, sample in errors if sample != "still"]
-        if sampling == "still" and not moving:
+        if sampling == corrected == "still" and not moving:
             alone = replace(self.rates, groups=((part,),), strata=(), local=None)
             mean = alone.mean("", year)[0]
             return np.broadcast_to(mean[..., None], (*mean.shape, self.rates.size))
+        carrier: Sample = "first" if sampling == "still" else sampling
+        bare = logit(self._step(g, n, carrier, corrected, "first", "", year))
+        base = bare
         if sampling == "still":
             base = logit(self._part(g, n, {}, year, terms))
-            carrier: Sample = "first"
-        else:
-            base, carrier = logit(self._step(g, n, sampling, "first", "", year)), sampling
-        bare = logit(self._step(g, n, carrier, "first", "", year))
+            if corrected != "still":
+                base = base + bare - logit(self._step(g, n, carrier, "still", "first", "", year))
         for term, sample in moving:
-            base = base + logit(self._step(g, n, carrier, sample, term, year)) - bare
+            base = base + logit(self._step(g, n, carrier, corrected, sample, term, year)) - bare
         return np.asarray(expit(base))
 
-    def _step(self, g: int, n: int, sampling: Sample, error: Sample, term: str, year: int) -> Array:
+    def _step(self, g: int, n: int, sampling: Sample, corrected: Sample, error: Sample, term: str, year: int) -> Array:
         """One source's rate with one error, each from its own sample; kept, since most evaluations share it."""
-        key = (g, n, sampling, error, term, year)
+        key = (g, n, sampling, corrected, error, term, year)
         if key not in self._steps:
-            part = self.samples[sampling].groups[g][n]
+            part = self._sampled(sampling, corrected).groups[g][n]
             alone = replace(self.rates, groups=((part,),), strata=(), local=None, seed=self.seeds[error])
             self._steps[key] = alone.at(self.area, year, (term,) if term else ())[0]
         return self._steps[key]
+
+    def _sampled(self, sampling: Sample, corrected: Sample) -> Rates:
+        """The rate with sampling errors of one sample and those of its sources' corrections from another."""
+        if not self.rates.before:
+            return self.samples[sampling]
+        if (sampling, corrected) not in self._corrected:
+            how = Correcting(STEPS, ()) if corrected == "still" else Correcting(seed=self.seeds[corrected])
+            model = self.rates.model.model_copy(update={"local": []})
+            found = make_rates(model, self.shelf, self.rates.size, self.seeds[sampling], how)
+            self._corrected[sampling, corrected] = found
+        return self._corrected[sampling, corrected]
 
 
 def _has(part: Part, term: str) -> bool:

@@ -45,6 +45,8 @@ _COMBINED_WORDS = {
 }
 _STEP_WORDS = {
     "sampling": "the study's own sampling error and rounding",
+    "screening": "errors of the test: from those who test positive to those who have the need",
+    "crosswalk": "another case definition, by the difference that pairs of measurements show",
     "study": "error shared by the whole study: who did not take part, the instrument, the frame",
     "staleness": "years between fieldwork and the year asked for",
     "local": "who lives here: a synthetic estimate from the composition of the place",
@@ -87,8 +89,12 @@ def waterfall(rates: Rates, population: Population, level: float) -> tuple[Water
     words = _STEP_WORDS | ({"sampling": combined} if combined else {})
     before = here if rates.local is None else ""
     shared = TERMS[:-1]
-    for n, name in enumerate(("sampling", *shared)):
-        add(name, rates, before, shared[:n])
+    # Each correction of the sources beside what was there before it.
+    names = ["sampling", *(one.step for one in rates.before)]
+    for name, shown in zip(names, [*(one.shown for one in rates.before), rates], strict=True):
+        add(name, shown, before, ())
+    for n, name in enumerate(shared):
+        add(name, rates, before, shared[: n + 1])
     local = rates.local.steps if rates.local else {}
     for name, one in local.items():
         add(name, replace(rates, local=one), here, shared)
@@ -100,9 +106,12 @@ def waterfall(rates: Rates, population: Population, level: float) -> tuple[Water
     for name in local if rates.local else ():
         left = replace(rates, local=rates.local.without(name))  # type: ignore[union-attr]
         alone[name] = spread[-1] - float(need(left, here, TERMS).var())
-    if rates.local is not None:
-        bare = replace(rates, local=rates.local.without(*local))
-        alone["sampling"] = float(need(bare, here, ()).var())
+    if rates.local is not None or rates.before:
+        # Of a rate still to be corrected, as if the corrections after it were known; carried to the place, likewise.
+        held = [*(one.still for one in rates.before), rates]
+        bare = [replace(one, local=None if rates.local is None else rates.local.without(*local)) for one in held]
+        variances = [float(need(one, here, ()).var()) for one in bare]
+        alone |= dict(zip(names, np.diff(variances, prepend=0.0).tolist(), strict=True))
     first_shares = group_shares(first, people_in_bands(rates, first))[:, 0, 0]
     moved = cell_factors(rates, first, first_shares, here, block.year)
     if moved is not None:

@@ -13,6 +13,7 @@ from hna.errors import Fault, SourceError
 from hna.evidence.source import (
     AreasSource,
     CompositionSource,
+    CrosswalkSource,
     KnownSource,
     PopulationSource,
     PrevalenceSource,
@@ -27,11 +28,20 @@ FOLDERS: dict[type[Source], str] = {
     KnownSource: "data/known",
     AreasSource: "data/areas",
     CompositionSource: "data/composition",
+    CrosswalkSource: "data/crosswalks",
 }
 TABLES = ("table.csv", "table.parquet")
 WORKSPACE_FOLDERS = ("models", "prevalence_sources", "data")
 
-AnySource = TypeVar("AnySource", PrevalenceSource, PopulationSource, KnownSource, AreasSource, CompositionSource)
+AnySource = TypeVar(
+    "AnySource",
+    PrevalenceSource,
+    PopulationSource,
+    KnownSource,
+    AreasSource,
+    CompositionSource,
+    CrosswalkSource,
+)
 Result = TypeVar("Result")
 
 

@@ -209,13 +209,53 @@ class CompositionSource(_Source):
         return self
 
 
-Source = PrevalenceSource | PopulationSource | KnownSource | AreasSource | CompositionSource
+class Definition(Record):
+    """How people who have the need are told from those who have not."""
+
+    case_definition: str
+    """Instrument and threshold that make a case."""
+    measure: Annotated[str, Field(pattern=_PERIOD)]
+    """point, period-<months>, lifetime, or proportion-of-cases."""
+
+
+class CrosswalkSource(_Source):
+    """Prevalence by two case definitions, measured in pairs: what carries a rate from one to the other."""
+
+    kind: Literal["crosswalk"]
+    """What the table holds."""
+    condition: str
+    """The need, in the field's words."""
+    alternative: Definition
+    """The definition that rates are carried from, such as a screening test or a year's recall."""
+    reference: Definition
+    """The definition that they are carried to."""
+    matched: Literal["people", "population", "studies"]
+    """Who is in a pair: the same people by both; people of one population and time; or people of different studies, whose
+    difference is also that of the studies (W321)."""
+    given: Literal["two-by-two", "counts", "interval", "standard-error"]
+    """Which columns of table.csv carry the pairs and their sampling errors."""
+    level: Annotated[float, Field(gt=0.5, lt=1)] | None = None
+    """Level of printed intervals, as a proportion."""
+    unit: Literal["percent", "per-1000", "proportion"] = "proportion"
+    """How prevalences in table.csv are written, where it holds no counts."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> CrosswalkSource:
+        if self.given == "interval" and self.level is None:
+            raise ValueError("an interval needs its level, such as level: 0.95")
+        if self.given == "two-by-two" and self.matched != "people":
+            raise ValueError("a two-by-two table is of the same people: write matched: people")
+        return self
+
+
+Source = PrevalenceSource | PopulationSource | KnownSource | AreasSource | CompositionSource | CrosswalkSource
 KINDS: dict[str, type[Source]] = {
     "prevalence": PrevalenceSource,
     "population": PopulationSource,
     "known": KnownSource,
     "areas": AreasSource,
     "composition": CompositionSource,
+    "crosswalk": CrosswalkSource,
 }
 
 

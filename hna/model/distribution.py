@@ -187,7 +187,7 @@ def _from_limits(table: Prevalence) -> Sampling:
         p, bottom, top = float(mean[row]), float(lower[row]), float(upper[row])
         if p <= 0 or p >= 1:
             bound = top if p <= 0 else 1 - bottom
-            n = _jeffreys_size(max(bound, unit / 2), 0.5 + (source.uncertainty.level or 0.95) / 2)
+            n = jeffreys_size(max(bound, unit / 2), 0.5 + (source.uncertainty.level or 0.95) / 2)
             mean[row] = 0.5 / (n + 1) if p <= 0 else 1 - 0.5 / (n + 1)
             effective[row] = n + 1
             families[row] = "Beta on a one-sided limit"
@@ -255,7 +255,7 @@ def fit_beta(mean: float, lower: float, upper: float, score: float) -> float:
     return float(np.exp((low + high) / 2))
 
 
-def _jeffreys_size(bound: float, tail: float) -> float:
+def jeffreys_size(bound: float, tail: float) -> float:
     """Sample size n at which Beta(½, n + ½) has a given upper limit."""
     low, high = 0.0, np.log(_LARGEST)
     for _ in range(80):

@@ -18,6 +18,7 @@ from hna.evidence.shelf import Shelf
 from hna.evidence.source import KnownSource, PopulationSource
 from hna.measure.ages import AgeAxis
 from hna.measure.draws import uniform
+from hna.model.correction import WHOLE, Correcting, corrections_of
 from hna.model.defaults import Defaults
 from hna.model.distribution import sampling_of
 from hna.model.pool_grid import mean_kept
@@ -31,7 +32,7 @@ _FIELD = "prevalence.multiplier"
 
 
 def multiplied_part(
-    model: Model, shelf: Shelf, draws: int, seed: int, defaults: Defaults
+    model: Model, shelf: Shelf, draws: int, seed: int, defaults: Defaults, how: Correcting = WHOLE
 ) -> tuple[Part, tuple[KnownSource | PopulationSource, ...]]:
     """The rate ``K/(p·P)``: people known K, over the share p of all with the need who are known, over people P.
 
@@ -53,7 +54,8 @@ def multiplied_part(
     if use is None or len(model.prevalence.sources) != 1:
         remedy = "Name one source, the share known, under prevalence.sources, and the count under prevalence.multiplier"
         raise ModelError(Fault("a multiplier needs one share and one count", remedy, field=_FIELD))
-    table = read_prevalence(shelf, model.prevalence.sources[0].source)
+    used = model.prevalence.sources[0]
+    table = read_prevalence(shelf, used.source)
     counts = read_known(shelf, use.known, [use.area])
     _check(table, counts)
     known = counted(model, counts, use.area, use.year, _FIELD)
@@ -63,16 +65,16 @@ def multiplied_part(
     judged = model.prevalence.judged
     span = None if judged is None else (judged.relative[0], judged.relative[1])
     sampling = sampling_of(table, defaults.design_effect, span)
-    source = table.source
+    corrections, source = corrections_of(used, table.source, shelf)
     cell = f"multiplier:{source.id}"
     share = sampling.draw(0, uniform(seed, f"sampling:{cell}", draws), uniform(seed, f"rounding:{cell}", draws))
-    rate = known / (float(sampling.mean[0]) * people)
+    mean, drawn = corrections.moved(sampling.mean[:1], share[None], how, seed, used.study or source.id)
+    point, share = float(mean[0]), drawn[0]
+    rate = known / (point * people)
     if not 0 < rate < 1:
-        what = (
-            f"{known:,.0f} people over a share of {sampling.mean[0]:.3g} are more than the {people:,.0f} who live there"
-        )
+        what = f"{known:,.0f} people over a share of {point:.3g} are more than the {people:,.0f} who live there"
         raise ModelError(Fault(what, "Do the count, the share and the population cover one place?", code="R624"))
-    drawn = mean_kept(logit(np.clip(known / (share * people), 1e-12, 1 - 1e-9)), rate)
+    kept = mean_kept(logit(np.clip(known / (share * people), 1e-12, 1 - 1e-9)), rate)
     record = source.model_copy(
         update={
             "measure": "point" if counts.source.count_kind == "people-point" else counts.source.count_kind[7:],
@@ -81,12 +83,13 @@ def multiplied_part(
         }
     )
     note = (
-        f"{known:,.0f} people known ({use.known}, {use.year}) over the share {sampling.mean[0]:.3g} of all who are, among "
+        f"{known:,.0f} people known ({use.known}, {use.year}) over the share {point:.3g} of all who are, among "
         f"{people:,.0f} people ({use.population}); {use.because}"
     )
-    notes = (note, *dict.fromkeys(sampling.family))
-    part = one_cell(model, replace(table, source=record), rate, drawn, notes, sampling.flags, defaults)
-    return part, (counts.source, living.source)
+    notes = (note, *dict.fromkeys(sampling.family), *corrections.notes)
+    flags = (*sampling.flags, *corrections.flags)
+    part = one_cell(model, replace(table, source=record), rate, kept, notes, flags, defaults)
+    return replace(part, corrections=corrections), (counts.source, living.source)
 
 
 def _check(table: Prevalence, counts: Known) -> None:

@@ -98,7 +98,8 @@ def random_effects(
     Parameters
     ----------
     estimates : shape (study,), on a scale on which they are near to normal, such as the logit of a proportion.
-    variances : shape (study,), of the same estimates, positive.
+    variances : shape (study,), of the same estimates, positive; or their covariance, shape (study, study), where studies
+        share an error.
     method : fixed (τ² = 0), dersimonian-laird, paule-mandel, or reml.
     adjustment : none, plain or modified Knapp–Hartung.
 
@@ -120,30 +121,67 @@ def random_effects(
     y, v = checked(estimates, variances)
     if adjustment != "none":
         _enough(len(y), 3, "a Knapp–Hartung interval")
-    tau2 = between_variance(y, v, method)
+    y, v, x, _ = turned(y, v)
+    tau2 = between_variance(y, v, method, x)
     weight = 1 / (v + tau2)
-    mean = float((weight * y).sum() / weight.sum())
-    fixed = 1 / v
-    centre = (fixed * y).sum() / fixed.sum()
+    mean, total = weighted(y, weight, x)
     free = max(len(y) - 1, 1)
+    fixed = 1 / v
+    centre, _ = weighted(y, fixed, x)
     return Meta(
-        method, adjustment, len(y), mean, float(1 / np.sqrt(weight.sum())), tau2,
-        float((weight * (y - mean) ** 2).sum() / free), float((fixed * (y - centre) ** 2).sum()),
+        method, adjustment, len(y), mean, float(1 / np.sqrt(total)), tau2,
+        float((weight * (y - mean * x) ** 2).sum() / free), float((fixed * (y - centre * x) ** 2).sum()),
     )  # fmt: skip
 
 
 def checked(estimates: ArrayLike, variances: ArrayLike) -> tuple[Array, Array]:
-    """Estimates and variances as arrays of one shape (study,); a `QuantityError` if they cannot be."""
+    """Estimates of shape (study,) and their variances, or covariance, as arrays; a `QuantityError` if they cannot be."""
     y, v = np.asarray(estimates, dtype=float), np.asarray(variances, dtype=float)
-    if y.ndim != 1 or y.shape != v.shape or not len(y):
+    if y.ndim != 1 or v.shape not in (y.shape, y.shape * 2) or not len(y):
         raise QuantityError(f"estimates have shape {y.shape} and variances {v.shape}: give one of each a study")
-    if not np.isfinite(y).all() or not np.isfinite(v).all() or (v <= 0).any():
+    own = v if v.ndim == 1 else np.diag(v)
+    if not np.isfinite(y).all() or not np.isfinite(v).all() or (own <= 0).any():
         remedy = "Leave out a study that has no estimate with a variance; a prevalence of 0 or 1 has no logit"
         raise QuantityError(Fault("an estimate is missing, or a variance is not positive", remedy))
     return y, v
 
 
-def between_variance(y: Array, v: Array, method: Method) -> float:
+def turned(y: Array, v: Array) -> tuple[Array, Array, Array, Array]:
+    """Studies that share errors as as many independent ones.
+
+    With the covariance ``UΛU′``, adding τ² to every study adds it to every λ: ``U′y`` are independent, with variances
+    ``λ + τ²`` and means ``U′1·μ``.
+
+    Parameters
+    ----------
+    y : shape (study,).
+    v : variances, shape (study,), or covariance, shape (study, study).
+
+    Returns
+    -------
+    estimates and their variances; what each is of the mean, one where studies are independent; and U, of shape (study,
+    study).
+
+    Raises
+    ------
+    QuantityError
+        If the covariance is not positive definite.
+    """
+    if v.ndim == 1:
+        return y, v, np.ones(len(y)), np.eye(len(y))
+    value, vector = np.linalg.eigh(v)
+    if value[0] <= 0:
+        raise QuantityError("the covariance of the studies is not positive definite")
+    return vector.T @ y, value, vector.sum(axis=0), vector
+
+
+def weighted(y: Array, weight: Array, x: Array) -> tuple[float, float]:
+    """The weighted mean ``Σwxy/Σwx²``, and ``Σwx²``."""
+    total = float((weight * x**2).sum())
+    return float((weight * x * y).sum()) / total, total
+
+
+def between_variance(y: Array, v: Array, method: Method, x: Array | None = None) -> float:
     """Between-study variance τ², never below zero.
 
     Parameters
@@ -151,46 +189,50 @@ def between_variance(y: Array, v: Array, method: Method) -> float:
     y, v : shape (study,), estimates and their variances.
     method : dersimonian-laird (moments with weights 1/v), paule-mandel (the τ² at which Σ(y − μ)²/(v + τ²) = k − 1),
         or reml (restricted maximum likelihood, by Fisher scoring).
+    x : shape (study,), what each is of the mean (`turned`); None for one.
     """
     free = len(y) - 1
     if method == "fixed" or free < 1:
         return 0.0
+    of = np.ones(len(y)) if x is None else x
     if method == "dersimonian-laird":
         w = 1 / v
-        q = (w * (y - (w * y).sum() / w.sum()) ** 2).sum()
-        return max(0.0, float((q - free) / (w.sum() - (w**2).sum() / w.sum())))
-    return _paule_mandel(y, v) if method == "paule-mandel" else _reml(y, v)
+        mean, total = weighted(y, w, of)
+        q = (w * (y - mean * of) ** 2).sum()
+        return max(0.0, float((q - free) / (w.sum() - (w**2 * of**2).sum() / total)))
+    return _paule_mandel(y, v, of) if method == "paule-mandel" else _reml(y, v, of)
 
 
-def _generalised_q(y: Array, v: Array, tau2: float) -> float:
+def _generalised_q(y: Array, v: Array, x: Array, tau2: float) -> float:
     w = 1 / (v + tau2)
-    return float((w * (y - (w * y).sum() / w.sum()) ** 2).sum())
+    return float((w * (y - x * weighted(y, w, x)[0]) ** 2).sum())
 
 
-def _paule_mandel(y: Array, v: Array) -> float:
+def _paule_mandel(y: Array, v: Array, x: Array) -> float:
     free = len(y) - 1
-    if _generalised_q(y, v, 0.0) <= free:
+    if _generalised_q(y, v, x, 0.0) <= free:
         return 0.0
     low, high = 0.0, float(np.ptp(y)) ** 2 + float(v.max())
-    while _generalised_q(y, v, high) > free:
+    while _generalised_q(y, v, x, high) > free:
         high *= 2
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        low, high = (middle, high) if _generalised_q(y, v, middle) > free else (low, middle)
+        low, high = (middle, high) if _generalised_q(y, v, x, middle) > free else (low, middle)
     return (low + high) / 2
 
 
-def _reml(y: Array, v: Array) -> float:
+def _reml(y: Array, v: Array, x: Array) -> float:
     """Root of the restricted score by Fisher scoring; zero where the score there is negative."""
 
     def score(tau2: float) -> tuple[float, float]:
         w = 1 / (v + tau2)
-        residual = y - (w * y).sum() / w.sum()
-        trace = w.sum() - (w**2).sum() / w.sum()
-        information = (w**2).sum() - 2 * (w**3).sum() / w.sum() + ((w**2).sum() / w.sum()) ** 2
+        mean, total = weighted(y, w, x)
+        residual = y - mean * x
+        trace = w.sum() - (w**2 * x**2).sum() / total
+        information = (w**2).sum() - 2 * (w**3 * x**2).sum() / total + ((w**2 * x**2).sum() / total) ** 2
         return float(((w * residual) ** 2).sum() - trace), float(information)
 
-    tau2 = max(between_variance(y, v, "dersimonian-laird"), 1e-8)
+    tau2 = max(between_variance(y, v, "dersimonian-laird", x), 1e-8)
     for _ in range(_STEPS):
         slope, information = score(tau2)
         new = tau2 + slope / information

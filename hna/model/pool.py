@@ -48,7 +48,7 @@ class Pooled:
     Parameters
     ----------
     names : of the studies.
-    estimates, variances : shape (study,), logit scale.
+    estimates, variances : shape (study,), logit scale; the covariance, shape (study, study), where studies share an error.
     rung : single, mixture or random effects: what the number of studies can bear.
     meta : closed form; None for fewer than three studies.
     posterior : exact posterior; None for fewer than three studies.
@@ -176,19 +176,30 @@ def leave_one_out(names: Sequence[str], estimates: ArrayLike, variances: ArrayLi
     Parameters
     ----------
     names : of the studies.
-    estimates, variances : shape (study,), logit scale; two or more.
+    estimates, variances : shape (study,), logit scale, two or more; or their covariance, shape (study, study), where they
+        share an error: what a study has in common with the rest sets it no further from them.
     """
     y, v = checked(estimates, variances)
     rows = []
     for n, name in enumerate(names):
-        rest = np.arange(len(y)) != n
-        found = random_effects(y[rest], v[rest], "reml", "modified" if rest.sum() > 2 else "none")
-        new = float(np.sqrt(found.tau2 + found.error**2))
+        rest = np.flatnonzero(np.arange(len(y)) != n)
+        others = v[rest] if v.ndim == 1 else v[np.ix_(rest, rest)]
+        found = random_effects(y[rest], others, "reml", "modified" if len(rest) > 2 else "none")
+        new = found.tau2 + found.error**2
         lower, upper = found.interval()
-        rows.append(
-            LeftOut(name, found.mean, lower, upper, conflict((float(y[n]), float(v[n]) ** 0.5), (found.mean, new)))
-        )
+        if v.ndim == 1:
+            far = conflict((float(y[n]), float(v[n]) ** 0.5), (found.mean, float(np.sqrt(new))))
+        else:
+            apart = float(v[n, n] + new - 2 * _weights(others, found.tau2) @ v[rest, n])
+            far = conflict((float(y[n]), 0.0), (found.mean, float(np.sqrt(apart))))
+        rows.append(LeftOut(name, found.mean, lower, upper, far))
     return tuple(rows)
+
+
+def _weights(covariance: Array, tau2: float) -> Array:
+    """Of studies in their pooled mean, shape (study,)."""
+    found = np.linalg.solve(covariance + tau2 * np.eye(len(covariance)), np.ones(len(covariance)))
+    return np.asarray(found / found.sum(), dtype=float)
 
 
 def pool(names: Sequence[str], estimates: ArrayLike, variances: ArrayLike, standards: PoolStandards) -> Pooled:
@@ -202,7 +213,7 @@ def pool(names: Sequence[str], estimates: ArrayLike, variances: ArrayLike, stand
     Parameters
     ----------
     names : of the studies.
-    estimates, variances : shape (study,), logit scale.
+    estimates, variances : shape (study,), logit scale; or the covariance, shape (study, study), where studies share an error.
     standards : priors and thresholds.
 
     Raises

@@ -11,10 +11,12 @@ from scipy.special import logit
 from hna.errors import AxisError, Fault, ModelError
 from hna.evidence.shelf import Shelf
 from hna.measure.ages import AgeAxis, AgeBand
+from hna.model.correction import WHOLE, Correcting
 from hna.model.defaults import Defaults
 from hna.model.distribution import sampling_of
 from hna.model.fit_store import fingerprint, usable
-from hna.model.pool_ages import AgeCurve, Reported, pool_ages
+from hna.model.pool_ages import AgeCurve, AgeProblem, Reported, pool_ages
+from hna.model.pool_ages_lean import shared_shift
 from hna.model.pool_grid import mean_kept
 from hna.model.pool_part import as_one, check_pool, logit_variance, pooled_source
 from hna.model.pool_standards import read_pool_standards
@@ -42,6 +44,8 @@ class Asked:
     monotone : whether the curve only rises or only falls.
     name : of the streams; one for both sexes, so that the new setting is the same.
     key : fingerprint of all of these, of draws and of the seed.
+    shared : for each rate, what one standard deviation of each error of its correction does to its logit; these errors
+        are no part of the fit, and move the curve after it.
     """
 
     sex: str
@@ -53,6 +57,7 @@ class Asked:
     monotone: bool
     name: str
     key: str
+    shared: tuple[dict[str, float], ...] = ()
 
     def laplace(self, seed: int, draws: int) -> AgeCurve:
         """The curve by nested Laplace; R391 if its weights may not be trusted."""
@@ -63,7 +68,7 @@ class Asked:
 
 
 def curves_asked(
-    model: Model, shelf: Shelf, parts: list[Part], draws: int, seed: int, defaults: Defaults
+    model: Model, shelf: Shelf, parts: list[Part], draws: int, seed: int, defaults: Defaults, how: Correcting = WHOLE
 ) -> tuple[Asked, ...]:
     """What has to be fitted for a model, one curve a sex.
 
@@ -80,15 +85,18 @@ def curves_asked(
     monotone = model.prevalence.pool is not None and model.prevalence.pool.monotone
     found = []
     for sex in parts[0].layers.sexes:
-        reported = []
+        reported, shared, own = [], [], {part.survey: part.study for part in parts}
         for part in parts:
             table = part.layers.table
             sampling = sampling_of(table, defaults.design_effect, span)
             for row in table.rows("", sex).tolist():
                 band = table.bands[row]
                 if band in model.band:
-                    y, v = float(logit(sampling.mean[row])), logit_variance(sampling, row)
-                    reported.append(Reported(part.survey, band, y, v))
+                    y, slope, setting, errors = part.corrections.logits(float(sampling.mean[row]), how)
+                    reported.append(Reported(part.survey, band, y, slope**2 * logit_variance(sampling, row)))
+                    shared.append(errors)
+                    if setting:
+                        own[part.survey] = float(np.sqrt(part.study**2 + setting))
         _covered(model, sex, reported)
         low = min(one.band.low for one in reported)
         oldest = int(england.ages.bands[-1].low)
@@ -98,22 +106,24 @@ def curves_asked(
             tuple(AgeBand(age, None if age == oldest else age) for age in range(low, min(high, oldest) + 1))
         )
         people = england.on(wanted, single).people[0, -1, 0]
-        own = {part.survey: part.study for part in parts}
         name = model.need
         told = [[one.study, one.band.label, one.estimate, one.variance] for one in reported]
         key = fingerprint(told, own, people, oldest, standards.scale, monotone, name, sex, seed, draws)
-        found.append(Asked(sex, tuple(reported), own, people, oldest, standards.scale, monotone, name, key))
+        found.append(
+            Asked(sex, tuple(reported), own, people, oldest, standards.scale, monotone, name, key, tuple(shared))
+        )
     return tuple(found)
 
 
 def pooled_by_age_part(
-    model: Model, shelf: Shelf, parts: list[Part], draws: int, seed: int, defaults: Defaults
+    model: Model, shelf: Shelf, parts: list[Part], draws: int, seed: int, defaults: Defaults, how: Correcting = WHOLE
 ) -> Part:
     """The studies of a model pooled to a curve by age, as a part whose draws are those of a new setting.
 
     Each reported band is read as the mean of the curve over England's people of those ages; a study's error is shared by
     its bands. The headline is the posterior mean of the average setting; the draws are those of a new setting, moved so
-    that their mean is the headline. The spread between settings takes the place of the transport error.
+    that their mean is the headline. The spread between settings takes the place of the transport error. Errors of a
+    correction that studies share move the whole curve, by as much as it leans on their rates.
 
     Nested Laplace is run here. Where it may not be trusted, or the model asks for a sampler, the fit that ``hna fit`` has
     stored for exactly these inputs is used.
@@ -123,7 +133,8 @@ def pooled_by_age_part(
     ModelError
         As `curves_asked`; R393 where a stored fit is needed and there is none; R391 where its diagnostics failed.
     """
-    asked = curves_asked(model, shelf, parts, draws, seed, defaults)
+    asked = curves_asked(model, shelf, parts, draws, seed, defaults, how)
+    scores = {name: score for part in parts for name, score in part.corrections.scores(seed, draws, how).items()}
     axis = _axis(model, asked)
     mean = np.empty((1, len(asked), len(axis.bands)))
     drawn = np.empty((*mean.shape, draws))
@@ -131,6 +142,10 @@ def pooled_by_age_part(
     for x, one in enumerate(asked):
         curve, said = _curve(model, shelf, one, draws, seed)
         mean[0, x] = curve.rates(axis, new=False).mean(axis=1)
+        if scores:
+            studies = sorted({rate.study for rate in one.reported})
+            problem = AgeProblem.of(one.reported, studies, one.oldest, one.people, one.own)
+            curve = replace(curve, curve=curve.curve + shared_shift(problem, one.scale, one.shared, scores))
         for a, rate in enumerate(curve.rates(axis)):
             drawn[0, x, a] = mean_kept(logit(rate), float(mean[0, x, a]))
         notes.append(

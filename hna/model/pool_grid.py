@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, ndtr
 
 from hna.errors import Fault, QuantityError
-from hna.model.meta import checked
+from hna.model.meta import checked, turned
 
 Array = NDArray[np.float64]
 
@@ -24,11 +24,13 @@ class Posterior:
 
     Parameters
     ----------
-    estimates, variances : shape (study,).
+    estimates, variances : shape (study,); of studies that share an error, turned to be independent.
     scale : of the half-normal prior of τ.
     tau : shape (point,), grid of the between-study standard deviation.
     weight : shape (point,), posterior probability of each, sums to one.
     centre, variance : shape (point,), mean and variance of μ given each τ.
+    of : shape (study,), what each estimate is of μ: one, unless it was turned.
+    turn : shape (study, study), by which the studies were turned.
     """
 
     estimates: Array
@@ -38,6 +40,8 @@ class Posterior:
     weight: Array
     centre: Array
     variance: Array
+    of: Array
+    turn: Array
 
     @property
     def mean(self) -> float:
@@ -76,24 +80,40 @@ class Posterior:
         found: Array = np.interp(np.asarray(at, dtype=float), cumulative, self.tau)
         return found
 
-    def draw(self, tau_points: Array, mean_scores: Array, setting_scores: Array | None) -> Array:
+    def draw(
+        self,
+        tau_points: Array,
+        mean_scores: Array,
+        setting_scores: Array | None,
+        shared: tuple[Array, Array] | None = None,
+    ) -> Array:
         """Draws of a new setting's value, or of μ where no setting's scores are given.
 
         τ is read from the grid, then ``μ = centre(τ) + √variance(τ)·z`` with both taken at that very τ, then
-        ``θ = μ + τ·z′``.
+        ``θ = μ + τ·z′``. Of ``√variance(τ)·z`` the part that comes from errors shared between studies is made of those
+        errors' own draws, so that whatever else they move, moves with it.
 
         Parameters
         ----------
         tau_points : shape (draw,), uniforms on (0, 1).
         mean_scores, setting_scores : shape (draw,), standard normals.
+        shared : what one standard deviation of each shared error does to each study, shape (study, error), as it is in
+            the covariance of the studies; and draws of the errors, shape (error, draw), in standard deviations.
 
         Returns
         -------
         array of shape (draw,), on the scale of the estimates.
         """
         tau = self.tau_quantile(tau_points)
-        centre, variance = _given(self.estimates, self.variances, tau)
-        drawn: Array = centre + np.sqrt(variance) * mean_scores
+        centre, variance = _given(self.estimates, self.variances, self.of, tau)
+        own: Array = np.sqrt(variance) * mean_scores
+        if shared is not None:
+            loading, scores = shared
+            weight = self.of / (self.variances + tau[:, None] ** 2) * variance[:, None]
+            lean = weight @ (self.turn.T @ loading)
+            left = np.maximum(variance - (lean**2).sum(axis=1), 0.0)
+            own = np.sqrt(left) * mean_scores + (lean * scores.T).sum(axis=1)
+        drawn: Array = centre + own
         return drawn if setting_scores is None else drawn + tau * setting_scores
 
 
@@ -113,11 +133,11 @@ def mean_kept(drawn: Array, proportion: float) -> Array:
     return kept
 
 
-def _given(y: Array, v: Array, tau: Array) -> tuple[Array, Array]:
+def _given(y: Array, v: Array, x: Array, tau: Array) -> tuple[Array, Array]:
     """Mean and variance of μ for each τ, flat prior of μ; shapes (point,)."""
     w = 1 / (v + tau[:, None] ** 2)
-    total = w.sum(axis=1)
-    return (w * y).sum(axis=1) / total, 1 / total
+    total = (w * x**2).sum(axis=1)
+    return (w * x * y).sum(axis=1) / total, 1 / total
 
 
 def solve(estimates: ArrayLike, variances: ArrayLike, scale: float) -> Posterior:
@@ -128,7 +148,8 @@ def solve(estimates: ArrayLike, variances: ArrayLike, scale: float) -> Posterior
 
     Parameters
     ----------
-    estimates, variances : shape (study,), two studies or more.
+    estimates, variances : shape (study,), two studies or more; or the covariance of studies that share an error, shape
+        (study, study).
     scale : of the half-normal prior of τ, on the scale of the estimates.
 
     Raises
@@ -146,17 +167,18 @@ def solve(estimates: ArrayLike, variances: ArrayLike, scale: float) -> Posterior
         raise QuantityError(
             Fault("pooling needs two studies or more, and a positive prior scale", "Use combine: single")
         )
+    y, v, x, turn = turned(y, v)
     # Finer where τ is small: the square of an even grid.
     tau = _REACH * scale * np.linspace(0.0, 1.0, _POINTS) ** 2
     cell = np.gradient(tau)
     cell[0], cell[-1] = tau[1] / 2, (tau[-1] - tau[-2]) / 2
-    centre, variance = _given(y, v, tau)
+    centre, variance = _given(y, v, x, tau)
     w = 1 / (v + tau[:, None] ** 2)
     log = (
         0.5 * np.log(w).sum(axis=1)
         + 0.5 * np.log(variance)
-        - 0.5 * (w * (y - centre[:, None]) ** 2).sum(axis=1)
+        - 0.5 * (w * (y - centre[:, None] * x) ** 2).sum(axis=1)
         - 0.5 * (tau / scale) ** 2
     )
     weight = np.exp(log - log.max()) * cell
-    return Posterior(y, v, scale, tau, weight / weight.sum(), centre, variance)
+    return Posterior(y, v, scale, tau, weight / weight.sum(), centre, variance, x, turn)

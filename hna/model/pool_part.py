@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logit
 
 from hna.errors import AxisError, Fault, ModelError
 from hna.evidence.shelf import Shelf
 from hna.evidence.source import PrevalenceSource
 from hna.measure.ages import common_refinement
 from hna.measure.draws import normal, uniform
+from hna.model.correction import WHOLE, Correcting
 from hna.model.defaults import Defaults
 from hna.model.distribution import Sampling, sampling_of
 from hna.model.pool import Pooled, gate, pool
@@ -28,18 +28,28 @@ _FIELD = "prevalence.sources"
 _TOLD = 4
 
 
-def pooled_part(model: Model, shelf: Shelf, parts: list[Part], draws: int, seed: int, defaults: Defaults) -> Part:
+def pooled_part(
+    model: Model,
+    shelf: Shelf,
+    parts: list[Part],
+    draws: int,
+    seed: int,
+    defaults: Defaults,
+    how: Correcting = WHOLE,
+) -> Part:
     """The studies of a model pooled by random effects, as a part whose draws are those of a new setting.
 
     In every cell of age and sex each study is an estimate on the logit scale with variance ``1/(n·p·(1 − p)) + σ²``: its
     sampling variance and the square of its study error, so that a study at higher risk of bias weighs less. The
     headline is the pooled rate; the draws are those of a new setting, moved so that their mean is the headline. One
     stream for τ, one for the mean and one for the setting serve every cell, area and year. The spread between
-    settings takes the place of the transport error.
+    settings takes the place of the transport error. Studies that were corrected are pooled as corrected, with the errors
+    of the correction in their covariance: one that several share does not average out between them.
 
     Parameters
     ----------
     parts : one a source, as `make_part` gives them.
+    how : which corrections move them.
 
     Returns
     -------
@@ -60,12 +70,15 @@ def pooled_part(model: Model, shelf: Shelf, parts: list[Part], draws: int, seed:
     axis = common_refinement([part.layers.ages for part in parts])
     sexes = parts[0].layers.sexes
     standards = read_pool_standards(shelf)
+    if not how.whole:  # studies that agree only once they are corrected are shown before that
+        standards = replace(standards, refuse=np.inf)
     judged = model.prevalence.judged
     span = None if judged is None else (judged.relative[0], judged.relative[1])
     tables = [sampling_of(part.layers.table, defaults.design_effect, span) for part in parts]
     names = [part.source.id for part in parts]
     key = f"pool:{model.need}"
     streams = uniform(seed, f"{key}:tau", draws), normal(seed, f"{key}:mean", draws), normal(seed, key, draws)
+    scores = {name: score for part in parts for name, score in part.corrections.scores(seed, draws, how).items()}
     mean = np.empty((1, len(sexes), len(axis.bands)))
     drawn = np.empty((*mean.shape, draws))
     made: dict[tuple[int, ...], tuple[Pooled, float, Array]] = {}
@@ -76,7 +89,7 @@ def pooled_part(model: Model, shelf: Shelf, parts: list[Part], draws: int, seed:
         for a in range(len(axis.bands)):
             cell = tuple(int(held[a]) for held in rows)
             if cell not in made:
-                made[cell] = _solved(names, tables, cell, parts, streams, standards)
+                made[cell] = _solved(names, _studies(tables, cell, parts, how), streams, scores, standards)
                 found = made[cell][0]
                 where = f"{sex} {axis.labels[a]}: " if len(sexes) * len(axis.bands) > 1 else ""
                 told |= dict.fromkeys((f"{where}{found.words}", f"{where}{found.extremes}"))
@@ -167,23 +180,36 @@ def check_pool(model: Model, parts: list[Part], fewest: int = 3, same_ages: bool
         raise AxisError(Fault("the studies cover different ages", remedy, field=_FIELD, rows=rows, code="R201"))
 
 
+def _studies(
+    tables: list[Sampling], cell: tuple[int, ...], parts: list[Part], how: Correcting
+) -> tuple[Array, Array, list[dict[str, float]]]:
+    """Each study's estimate and variance on the logit scale, and what the errors of its correction do to it."""
+    y, v, shared = np.empty(len(cell)), np.empty(len(cell)), []
+    for k, (table, row, part) in enumerate(zip(tables, cell, parts, strict=True)):
+        y[k], slope, own, errors = part.corrections.logits(float(table.mean[row]), how)
+        v[k] = slope**2 * logit_variance(table, row) + part.study**2 + own
+        shared.append(errors)
+    return y, v, shared
+
+
 def _solved(
     names: list[str],
-    tables: list[Sampling],
-    cell: tuple[int, ...],
-    parts: list[Part],
+    studies: tuple[Array, Array, list[dict[str, float]]],
     streams: tuple[Array, Array, Array],
+    scores: dict[str, Array],
     standards: PoolStandards,
 ) -> tuple[Pooled, float, Array]:
-    y = np.array([logit(table.mean[row]) for table, row in zip(tables, cell, strict=True)])
-    v = np.array(
-        [logit_variance(table, row) + part.study**2 for table, row, part in zip(tables, cell, parts, strict=True)]
-    )
+    y, v, shared = studies
+    errors = None
+    if scores:
+        loading = np.array([[one.get(name, 0.0) for name in scores] for one in shared])
+        errors = loading, np.stack(list(scores.values()))
+        v = np.diag(v) + loading @ loading.T
     found = pool(names, y, v, standards)
     if found.posterior is None:
         raise ModelError("fewer than three studies were pooled")
     rate = found.rate
-    return found, rate, mean_kept(found.posterior.draw(*streams), rate)
+    return found, rate, mean_kept(found.posterior.draw(*streams, errors), rate)
 
 
 def logit_variance(table: Sampling, row: int) -> float:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -11,224 +10,39 @@ from numpy.typing import NDArray
 
 from hna.errors import AxisError, Fault, ModelError
 from hna.evidence.shelf import Shelf
-from hna.measure.ages import AgeAxis, AgeBand
-from hna.measure.draws import DEFAULT_DRAWS, check_draws, normal, uniform
-from hna.measure.estimate import Cited, Estimate, Universe
+from hna.measure.ages import AgeAxis
+from hna.measure.draws import DEFAULT_DRAWS, check_draws
+from hna.measure.estimate import Cited, Universe
+from hna.model.correction import WHOLE, Correcting, before_each
 from hna.model.defaults import Defaults, read_defaults
 from hna.model.distribution import shift_logit
 from hna.model.hidden_lists import listed_parts
 from hna.model.hidden_part import multiplied_part
-from hna.model.local_steps import Carried, carried
+from hna.model.local_steps import carried
 from hna.model.pool_ages_part import pooled_by_age_part
 from hna.model.pool_part import pooled_part
+from hna.model.rate_draws import TERMS, Before, Rates
 from hna.model.rates_parts import (
     ENGLAND,
     Part,
     beside,
     check_mean,
+    flags_of,
     group_parts,
     make_part,
     one_condition,
     same_ages,
-    share_draws,
-    share_mean,
-    spread_over,
 )
 from hna.model.spec import Model
 from hna.model.trend_part import NAME as TREND
-from hna.model.trend_part import RateTrend, trend_part
+from hna.model.trend_part import trend_part
 
 __all__ = ["ENGLAND", "TERMS", "Part", "Rates", "make_rates", "shift_logit"]
 
 Array = NDArray[np.float64]
-_ALL_AGES = AgeAxis((AgeBand(0, None),))
-TERMS = ("study", "staleness", "transport")
 
 
-@dataclass(frozen=True, eq=False)
-class Rates(Estimate):
-    """Draws of a rate, with what is needed to carry it to a place and a year.
-
-    ``draws`` hold sampling and study error: the rate where and when it was studied. `at` adds staleness and transport.
-
-    Parameters
-    ----------
-    model : what it was made for.
-    groups : parts whose ages follow each other; the parts within a group are alternatives, drawn with equal weight.
-    strata : names of the exclusive strata of severity; empty if cases are not divided.
-    layers : names of the layers, blank for all cases together.
-    seed : of every stream.
-    defaults : what was assumed.
-    scenarios : the same need resting on each further source alone, where the model asks for an envelope; the rates
-        themselves then rest on the first source named.
-    local : what carries the rate to a place by who lives there; None where every place has the same rate.
-    trend : how the rate changes from year to year; None for the constant rate, which is the headline.
-    scenario : which scenario this is: the id of the source it rests on, or `trend`; blank for the headline.
-    """
-
-    model: Model = None  # type: ignore[assignment]
-    groups: tuple[tuple[Part, ...], ...] = ()
-    strata: tuple[str, ...] = ()
-    layers: tuple[str, ...] = ("",)
-    sexes: tuple[str, ...] = ("persons",)
-    ages: AgeAxis = _ALL_AGES
-    seed: int = 0
-    defaults: Defaults = None  # type: ignore[assignment]
-    notes: tuple[str, ...] = ()
-    scenarios: tuple[Rates, ...] = ()
-    local: Carried | None = None
-    trend: RateTrend | None = None
-    scenario: str = ""
-
-    @property
-    def size(self) -> int:
-        """Draws."""
-        return int(self.draws.sizes["draw"])
-
-    @property
-    def parts(self) -> list[Part]:
-        """Every part; of a pooled one, the studies that it was pooled from."""
-        return [study for group in self.groups for part in group for study in part.members or (part,)]
-
-    @property
-    def severities(self) -> tuple[str, ...]:
-        """Labels along severity: blank for all cases together, then strata."""
-        return (*self.layers, *self.strata)
-
-    @property
-    def has_transport(self) -> bool:
-        """Whether areas have errors of their own."""
-        return any(part.transport > 0 for part in self.parts)
-
-    @property
-    def by_area(self) -> bool:
-        """Whether areas have rates of their own."""
-        return self.has_transport or self.local is not None
-
-    @property
-    def changes_by_year(self) -> bool:
-        """Whether years have rates of their own."""
-        timed = any(part.staleness > 0 and part.studied is not None for part in self.parts)
-        return timed or self.trend is not None
-
-    def mean(self, area: str = "", year: int | None = None) -> Array:
-        """Published rates, shape (severity, sex, age): all layers, then exclusive strata.
-
-        Parameters
-        ----------
-        area : code of the place to which the rate is carried; blank for the rate as published.
-        year : of a rate that changes; None for the rate as published.
-        """
-        found = self._constant(area)
-        return found if self.trend is None or year is None else self.trend.moved(found, year, len(self.layers))
-
-    def _constant(self, area: str) -> Array:
-        published = self._published()
-        if self.local is None or not area:
-            return published
-        here = self.local.mean(area).reshape(1, *published.shape[1:])
-        return np.concatenate([here, here * published[1:] / published[:1]])
-
-    def _published(self) -> Array:
-        blocks = []
-        for group in self.groups:
-            means = [spread_over(part.layers.mean, part, self.sexes) for part in group]
-            top = np.mean(means, axis=0)
-            if self.strata:
-                shares = np.mean([spread_over(share_mean(part), part, self.sexes) for part in group], axis=0)
-                top = np.concatenate([top, top[:1] * shares])
-            blocks.append(top)
-        return np.concatenate(blocks, axis=-1)
-
-    def at(self, area: str, year: int, terms: Sequence[str] = TERMS, errors_of: str | None = None) -> Array:
-        """Draws of the rate in an area and year.
-
-        ``logit p = logit(sampling draw) + study + staleness·(year − fieldwork) + transport(area)``, each error shared by
-        every cell, and the whole moved by ``−½σ²(1 − 2p)`` so that the mean stays the published rate (methods §1.4).
-
-        Parameters
-        ----------
-        area : code; it keys the transport error, so that the same area always gets the same draws. Blank: the rate as
-            published, not carried to any place.
-        year : calendar year.
-        terms : which errors to add to sampling.
-        errors_of : code of a larger area whose transport error this one shares; None for its own.
-
-        Returns
-        -------
-        array of shape (severity, sex, age, draw): layers, then exclusive strata; proportions. With a local adjustment
-            the transport error comes after it, so that the national total holds before it in every draw. A trend comes last.
-        """
-        found = self._at(area, year, terms, errors_of)
-        return found if self.trend is None else self.trend.moved(found, year, len(self.layers))
-
-    def _at(self, area: str, year: int, terms: Sequence[str], errors_of: str | None) -> Array:
-        if self.local is None or not area:
-            return self._drawn(errors_of or area, year, terms)
-        before = tuple(term for term in terms if term != "transport")
-        national = self._drawn("", year, before)
-        key = (year if self.changes_by_year else 0, before)
-        here = self.local.place(area, national[0], key, lambda when: self._drawn("", when, before)[0])
-        if "transport" in terms and self.has_transport and not self.local.alone(errors_of or area):
-            here = self.moved(here, errors_of or area)
-        if len(national) == 1:
-            return here[None]
-        return np.concatenate([here[None], here[None] * national[1:] / national[:1]])
-
-    def moved(self, rate: Array, area: str) -> Array:
-        """Rates, shape (sex, age, draw), with a place's own error."""
-        blocks, start = [], 0
-        for group in self.groups:
-            ages = slice(start, start + len(group[0].layers.ages.bands))
-            start = ages.stop
-            noise = [part.transport * self._transport(part, area) for part in group]
-            spread = [np.full(self.size, part.transport**2) for part in group]
-            mixed = (noise[0], spread[0]) if len(group) == 1 else (self._mix(noise), self._mix(spread))
-            blocks.append(shift_logit(rate[:, ages], *mixed))
-        return np.concatenate(blocks, axis=1)
-
-    def _transport(self, part: Part, area: str) -> Array:
-        return normal(self.seed, f"transport:{part.source.id}:{area}", self.size)
-
-    def _drawn(self, area: str, year: int, terms: Sequence[str]) -> Array:
-        blocks = []
-        for group in self.groups:
-            drawn = [spread_over(self._layer_draws(part, area, year, terms), part, self.sexes) for part in group]
-            top = drawn[0] if len(group) == 1 else self._mix(drawn)
-            if self.strata:
-                shares = [spread_over(share_draws(part), part, self.sexes) for part in group]
-                share = shares[0] if len(group) == 1 else self._mix(shares)
-                top = np.concatenate([top, top[:1] * share])
-            blocks.append(top)
-        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=2)
-
-    def _layer_draws(self, part: Part, area: str, year: int, terms: Sequence[str]) -> Array:
-        drawn = part.layers.draws
-        noise, variance = np.zeros(self.size), 0.0
-        name = part.source.id
-        if "study" in terms and part.study > 0:
-            noise = noise + part.study * normal(self.seed, f"study:{part.survey}", self.size)
-            variance += part.study**2
-        middle = part.studied
-        if "staleness" in terms and part.staleness > 0 and middle is not None:
-            spread = part.staleness * abs(year + 0.5 - middle)
-            noise = noise + spread * normal(self.seed, f"staleness:{name}", self.size)
-            variance += spread**2
-        if "transport" in terms and part.transport > 0:
-            noise = noise + part.transport * self._transport(part, area)
-            variance += part.transport**2
-        if variance == 0.0:
-            return drawn
-        return shift_logit(drawn, noise, variance)
-
-    def _mix(self, alternatives: list[Array]) -> Array:
-        points = uniform(self.seed, f"mixture:{self.model.need}", self.size)
-        chosen = np.minimum((points * len(alternatives)).astype(int), len(alternatives) - 1)
-        mixed: Array = np.choose(chosen, alternatives)
-        return mixed
-
-
-def make_rates(model: Model, shelf: Shelf, draws: int = DEFAULT_DRAWS, seed: int = 0) -> Rates:
+def make_rates(model: Model, shelf: Shelf, draws: int = DEFAULT_DRAWS, seed: int = 0, how: Correcting = WHOLE) -> Rates:
     """The rate that a model states, as draws.
 
     Parameters
@@ -237,6 +51,7 @@ def make_rates(model: Model, shelf: Shelf, draws: int = DEFAULT_DRAWS, seed: int
     shelf : where its sources are.
     draws : how many.
     seed : of every stream.
+    how : which corrections of its sources move it.
 
     Returns
     -------
@@ -248,35 +63,52 @@ def make_rates(model: Model, shelf: Shelf, draws: int = DEFAULT_DRAWS, seed: int
         What is wrong with the model or its sources.
     """
     check_draws(draws)
-    found = _constant(model, shelf, draws, seed)
+    found = _constant(model, shelf, draws, seed, how)
     if model.prevalence.trend is None:
         return found
     changing = trend_part(model, shelf, found.groups, draws, seed, found.defaults)
     cited = tuple({source.id: source for source in (*found.citations, *changing.cited)}.values())
     flags = tuple(sorted({*found.flags, "W302"}))
     notes = (*found.notes, changing.note)
-    moving = replace(found, trend=changing, scenario=TREND, scenarios=(), notes=notes, citations=cited, flags=flags)
+    before = tuple(Before(name, replace(a, trend=changing), replace(b, trend=changing)) for name, a, b in found.before)
+    moving = replace(
+        found, trend=changing, scenario=TREND, scenarios=(), notes=notes, citations=cited, flags=flags, before=before
+    )
     notes = (*found.notes, f"beside it, {changing.note}")
     return replace(found, scenarios=(*found.scenarios, moving), notes=notes, citations=cited, flags=flags)
 
 
-def _constant(model: Model, shelf: Shelf, draws: int, seed: int) -> Rates:
+def _constant(model: Model, shelf: Shelf, draws: int, seed: int, how: Correcting) -> Rates:
     if model.prevalence.combine == "envelope":
-        return _envelope(model, shelf, draws, seed)
+        return _envelope(model, shelf, draws, seed, how)
+    found = _combined(model, shelf, draws, seed, how)
+    ways = before_each(model.prevalence.sources) if how.whole else []
+    try:
+        before = [Before(name, *(_combined(model, shelf, draws, seed, one) for one in two)) for name, *two in ways]
+    except ModelError as error:
+        # A curve that only a sampler can find is not sampled again to show what it was before.
+        if not {"R391", "R393"} & set(error.codes):
+            raise
+        before = []
+    found = replace(found, before=tuple(before))
+    return _carried(found, shelf) if model.local else found
+
+
+def _combined(model: Model, shelf: Shelf, draws: int, seed: int, how: Correcting) -> Rates:
     defaults = read_defaults(shelf)
     combine = model.prevalence.combine
     also: tuple[Cited, ...] = ()
     beside: tuple[Part, ...] = ()
     if combine == "multiplier":
-        part, also = multiplied_part(model, shelf, draws, seed, defaults)
+        part, also = multiplied_part(model, shelf, draws, seed, defaults, how)
         groups: list[tuple[Part, ...]] = [(part,)]
     elif combine == "capture-recapture":
         (part, *others), also = listed_parts(model, shelf, draws, seed, defaults)
         groups, beside = [(part,)], tuple(others)
     else:
-        parts = [make_part(model, shelf, used, draws, seed, defaults) for used in model.prevalence.sources]
+        parts = [make_part(model, shelf, used, draws, seed, defaults, how) for used in model.prevalence.sources]
         if combine in _POOLED:
-            groups = [(_POOLED[combine](model, shelf, parts, draws, seed, defaults),)]
+            groups = [(_POOLED[combine](model, shelf, parts, draws, seed, defaults, how),)]
         else:
             one_condition(parts)
             groups = [same_ages(group) for group in group_parts(model, parts)]
@@ -286,11 +118,10 @@ def _constant(model: Model, shelf: Shelf, draws: int, seed: int) -> Rates:
         for n, one in enumerate(beside, 2)
     )
     said = tuple(f"by another model of the lists: {note}" for one in beside for note in one.layers.notes[:1])
-    found = replace(
+    return replace(
         found, citations=(*found.citations, *also), scenarios=scenarios, notes=(*found.notes, *said),
         flags=tuple(sorted({*found.flags, *(["W301"] if beside else [])})),
     )  # fmt: skip
-    return _carried(found, shelf) if model.local else found
 
 
 _POOLED = {"random-effects": pooled_part, "hierarchical-by-age": pooled_by_age_part}
@@ -351,21 +182,10 @@ def _labelled(bare: Rates, parts: list[Part], held: list[Part]) -> Rates:
     drawn = xr.DataArray(bare.at("", 0, terms=("study",)), dims=(*dims, "draw"), coords=coords)
     if len(bare.severities) == 1:
         headline, drawn = headline.isel(severity=0, drop=True), drawn.isel(severity=0, drop=True)
-    citations = {part.source.id: part.source for part in parts}
+    citations = {cited.id: cited for part in parts for cited in part.cited}
     splitter = bare.model.prevalence.severity
-    flags = dict.fromkeys(flag for part in held for flag in part.layers.flags)
-    if any("default" in reason for part in parts for reason in part.reasons.values()):
-        flags["W131"] = None
-    if any(part.source.applicability and part.source.applicability.poor for part in held):
-        flags["W161"] = None
-    if any(part.source.study.frame == "household" for part in parts):
-        flags["W522"] = None
-    if bare.ages.widest > 10 or (len(bare.ages.bands) == 1 and bare.ages.bands[0].high is None):
-        flags["W202"] = None
-    if not bare.model.best_practice:
-        flags["W902"] = None
     found = Rates(
-        headline, drawn, "prevalence", "proportion", bare.universe, tuple(citations.values()), tuple(sorted(flags)),
+        headline, drawn, "prevalence", "proportion", bare.universe, tuple(citations.values()), flags_of(bare.model, parts, held, bare.ages),
         model=bare.model, groups=bare.groups, strata=bare.strata, layers=bare.layers, sexes=bare.sexes, ages=bare.ages,
         seed=bare.seed, defaults=bare.defaults,
         notes=(*bare.notes, *((f"severity: {splitter}",) if splitter else ())),
@@ -374,14 +194,14 @@ def _labelled(bare: Rates, parts: list[Part], held: list[Part]) -> Rates:
     return found
 
 
-def _envelope(model: Model, shelf: Shelf, draws: int, seed: int) -> Rates:
+def _envelope(model: Model, shelf: Shelf, draws: int, seed: int, how: Correcting) -> Rates:
     """Each source alone, a whole run: never averaged. The first named is the one returned; it carries the others."""
     alone = model.alone()
     if len(alone) < 2:
         remedy = "Use combine: single"
         raise ModelError(Fault("an envelope needs two sources or more", remedy, field="prevalence.combine"))
     first, *others = [
-        replace(make_rates(one, shelf, draws, seed), scenario=one.prevalence.sources[0].source) for one in alone
+        replace(make_rates(one, shelf, draws, seed, how), scenario=one.prevalence.sources[0].source) for one in alone
     ]
     names = [made.parts[0].source.title or made.parts[0].source.id for made in (first, *others)]
     said = [f"each source is run alone and none averaged; these figures rest on {names[0]}"]

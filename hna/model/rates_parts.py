@@ -13,9 +13,10 @@ from hna.errors import Fault, ModelError, SourceError
 from hna.evidence.population import Population, areas_and_years, read_population
 from hna.evidence.prevalence import Prevalence, read_prevalence
 from hna.evidence.shelf import Shelf
-from hna.evidence.source import PopulationSource, PrevalenceSource
-from hna.measure.ages import AgeBand, common_refinement
+from hna.evidence.source import CrosswalkSource, PopulationSource, PrevalenceSource
+from hna.measure.ages import AgeAxis, AgeBand, common_refinement
 from hna.measure.estimate import Estimate
+from hna.model.correction import NO_CORRECTIONS, WHOLE, Correcting, Corrections, corrected, corrections_of
 from hna.model.defaults import Defaults
 from hna.model.spec import Model
 from hna.model.spec_rate import UsedSource
@@ -37,6 +38,8 @@ class Part:
     study_name : of the survey whose error this is, where several tables come from one; blank: the source's own.
     members : the studies that this part was pooled from; empty for one source.
     assumed_date : of a source without dates of fieldwork: its year of publication less the usual lag.
+    corrections : for a test's errors, and to another case definition; they are in the layers, and in the record's
+        definition, but not in its table.
     """
 
     layers: Layers
@@ -47,6 +50,12 @@ class Part:
     study_name: str = ""
     members: tuple[Part, ...] = ()
     assumed_date: float | None = None
+    corrections: Corrections = NO_CORRECTIONS
+
+    @property
+    def cited(self) -> tuple[PrevalenceSource | CrosswalkSource, ...]:
+        """Records that it rests on."""
+        return (self.source, *self.corrections.cited)
 
     @property
     def studied(self) -> float | None:
@@ -65,8 +74,16 @@ class Part:
         return self.layers.table.source
 
 
-def make_part(model: Model, shelf: Shelf, used: UsedSource, draws: int, seed: int, defaults: Defaults) -> Part:
-    """One source of a model, on the model's ages and sex, with its errors beyond sampling.
+def make_part(
+    model: Model,
+    shelf: Shelf,
+    used: UsedSource,
+    draws: int,
+    seed: int,
+    defaults: Defaults,
+    how: Correcting = WHOLE,
+) -> Part:
+    """One source of a model, on the model's ages and sex, corrected as the model says, with its errors beyond sampling.
 
     Raises
     ------
@@ -94,6 +111,9 @@ def make_part(model: Model, shelf: Shelf, used: UsedSource, draws: int, seed: in
     judged = model.prevalence.judged
     span = None if judged is None else (judged.relative[0], judged.relative[1])
     layers = layers_of(table, wanted, model.sex, draws, seed, defaults.design_effect, span)
+    corrections, record = corrections_of(used, source, shelf)
+    layers = corrected(layers, corrections, how, seed, used.study or name)
+    layers = replace(layers, table=replace(layers.table, source=record))
     if model.prevalence.severity:
         splitter = read_prevalence(shelf, model.prevalence.severity)
         layers = split_by(layers, splitter, seed, defaults.design_effect, span)
@@ -114,7 +134,9 @@ def make_part(model: Model, shelf: Shelf, used: UsedSource, draws: int, seed: in
     reasons["staleness"] = "default" if errors.staleness is None else errors.because or ""
     year = source.citation.year
     assumed = None if year is None else year - defaults.publication_lag
-    return Part(layers, study, transport, staleness, reasons, used.study or "", assumed_date=assumed)
+    return Part(
+        layers, study, transport, staleness, reasons, used.study or "", assumed_date=assumed, corrections=corrections
+    )
 
 
 def _no_unnamed_split(table: Prevalence) -> None:
@@ -283,6 +305,29 @@ def check_mean(rates: Estimate) -> None:
                 code="R141",
             )
         )
+
+
+def flags_of(model: Model, parts: Sequence[Part], held: Sequence[Part], ages: AgeAxis) -> tuple[str, ...]:
+    """Diagnostic codes of a rate.
+
+    Parameters
+    ----------
+    parts : studies that it rests on.
+    held : the same, and what they were pooled to.
+    ages : of the rate.
+    """
+    flags = dict.fromkeys(flag for part in held for flag in part.layers.flags)
+    if any("default" in reason for part in parts for reason in part.reasons.values()):
+        flags["W131"] = None
+    if any(part.source.applicability and part.source.applicability.poor for part in held):
+        flags["W161"] = None
+    if any(part.source.study.frame == "household" for part in parts):
+        flags["W522"] = None
+    if ages.widest > 10 or (len(ages.bands) == 1 and ages.bands[0].high is None):
+        flags["W202"] = None
+    if not model.best_practice:
+        flags["W902"] = None
+    return tuple(sorted(flags))
 
 
 def beside(name: str, first: Estimate, other: Estimate) -> str:

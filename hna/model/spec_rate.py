@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from hna.evidence.record import Id, Record
+from hna.model.spec_correction import CrosswalkUse, Screening
 from hna.model.spec_trend import Trend
 
 ERROR_TERMS = ("study", "transport", "staleness")
@@ -67,6 +68,17 @@ class UsedSource(Record):
     """Name of the survey, where several tables come from one: they then share its study error. Null: its own."""
     adjusted_for: list[Id] = []
     """Factors for which its rate was already adjusted to the place, such as deprivation: they are not adjusted for again."""
+    screening: Screening | None = None
+    """Where its cases are those who test positive: the test's errors, for which the rate is corrected."""
+    crosswalk: CrosswalkUse | None = None
+    """Matched pairs that carry its rate to another case definition; after `screening`, where both are given."""
+
+    @property
+    def corrected_by(self) -> tuple[str, ...]:
+        """Crosswalks on the shelf that its corrections are read from."""
+        shares = (self.screening.sensitivity, self.screening.specificity) if self.screening else ()
+        named = [one.source for one in (*shares, self.crosswalk) if one is not None and one.source is not None]
+        return tuple(dict.fromkeys(named))
 
 
 class Pooling(Record):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from hna.evidence.source import AreasSource, CompositionSource, KnownSource, PopulationSource, PrevalenceSource
+from hna.evidence.source import KINDS
 from hna.publish.tables import shown
 
 _PUBLIC = re.compile(r"https?://[^\s\"'<>\\]+")
-RECORDS = (AreasSource, CompositionSource, KnownSource, PopulationSource, PrevalenceSource)
+RECORDS = tuple(KINDS.values())
 
 
 def public(url: str | None) -> str:

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hna.answers.sensitivity import COLUMNS, GROUPS, Sensitivity, sensitivity, sentence, sobol
+from hna.answers.sensitivity import COLUMNS, GROUPS, Sensitivity, sensitivity, sentence
+from hna.answers.sobol import sobol
 from hna.errors import AxisError, QuantityError
 from hna.evidence.known import read_known
 from hna.evidence.population import Population, read_population

@@ -1,4 +1,4 @@
-"""Local adjustment holds the national number in every draw; benchmarking, raking, crosswalks and their refusals."""
+"""Local adjustment holds the national number in every draw; benchmarking, raking and their refusals."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hna.errors import ModelError, QuantityError
-from hna.model.crosswalk import crosswalk, rogan_gladen
 from hna.model.local import (
     STATEMENT,
     Ratios,
@@ -159,30 +158,3 @@ def test_raking_refuses_what_cannot_be():
         rake(np.array([[1.0, 0.0], [1.0, 0.0]]), [((1,), [1.0, 1.0])])
     assert told.value.codes == ("R422",)
     assert rake(np.array([[1.0, 0.0], [1.0, 1.0]]), [((0,), [1.0, 2.0])]).zeros == 1
-
-
-def test_rogan_gladen():
-    truth, se, sp = 0.1, np.full(100, 0.8), np.full(100, 0.9)
-    found, below = rogan_gladen(truth * se + (1 - truth) * (1 - sp), se, sp)
-    assert np.allclose(found, truth)
-    assert below == 0
-    assert np.allclose(rogan_gladen(np.full(3, 0.2), np.ones(3), np.ones(3))[0], 0.2)
-    for q, a, b in ((0.2, 0.5, 0.5), (0.2, 0.4, 0.5), (0.05, 0.9, 0.9)):
-        with pytest.raises(ModelError) as told:
-            rogan_gladen(np.full(50, q), np.full(50, a), np.full(50, b))
-        assert told.value.codes == ("R322",)
-
-
-def test_crosswalks_need_matched_pairs():
-    pairs = ([0.2, 0.3, 0.25], [0.01] * 3, [0.1, 0.16, 0.13], [0.01] * 3)
-    found = crosswalk("screen", *pairs, matched=True)
-    assert found.beta == pytest.approx(0.8, abs=0.05)
-    rate = np.full((2, 5000), 0.2)
-    moved = found.apply(rate, 1)
-    assert np.median(moved) == pytest.approx(1 / (1 + 4 * np.exp(found.beta)), rel=0.01)
-    assert np.array_equal(moved[0], moved[1])
-    with pytest.raises(ModelError) as told:
-        crosswalk("screen", *pairs, matched=False)
-    assert told.value.codes == ("R321",)
-    nothing = crosswalk("same", [0.2, 0.2], [1e-9] * 2, [0.2, 0.2], [1e-9] * 2, matched=True)
-    assert np.allclose(nothing.apply(rate, 1), rate, rtol=1e-6)
