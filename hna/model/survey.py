@@ -108,7 +108,12 @@ class Fit:
         eta = held.columns[:, self.columns[""]] @ self.coding.fixed(frame).T
         for number, (name, where) in enumerate(list(self.columns.items())[1:], start=1):
             if name in self.coding.formula.walks:
-                eta = eta + held.columns[:, where] @ self.coding.walk(frame, name).T
+                basis, left = self.coding.walk(frame, name)
+                eta = (
+                    eta
+                    + held.columns[:, where] @ basis.T
+                    + left * self._anew(frame, name, held.sigma[:, number], left > 0)
+                )
             else:
                 eta = eta + self._effects(frame, name, held.columns[:, where], held.sigma[:, number])
         eta = eta + self._effects(frame, self.area, held.areas, held.sigma[:, 0])
@@ -117,10 +122,14 @@ class Fit:
 
     def _effects(self, frame: pd.DataFrame, name: str, known: Array, sigma: Array) -> Array:
         at = self.coding.positions(frame, name, known=False)
+        # A level that was not sampled: what the others say of one more.
+        return np.where(at < 0, self._anew(frame, name, sigma, at < 0), known[:, np.maximum(at, 0)])
+
+    def _anew(self, frame: pd.DataFrame, name: str, sigma: Array, rows: NDArray[np.bool_]) -> Array:
+        """An effect of its own for each level that stands in some rows, shape (draw, row); nothing in the others."""
         text = labels(frame, name)
-        found = known[:, np.maximum(at, 0)]
-        for level in sorted(set(text[at < 0])):
-            # A level that was not sampled: what the others say of one more.
+        found = np.zeros((len(sigma), len(text)))
+        for level in sorted(set(text[rows])):
             score = stream(self.seed, f"unsampled:{name}:{level}").standard_normal(len(sigma))
             found[:, text == level] = (sigma * score)[:, None]
         return found
@@ -153,8 +162,8 @@ class Fit:
         Raises
         ------
         SourceError
-            If a column is absent or has gaps, an area or level is written differently from the sample's, a category or
-            an age has levels that the sample has not, or people are negative.
+            If a column is absent or has gaps, an area or level is written differently from the sample's, a category has
+            levels that the sample has not, a walk has some beyond the sample's, or people are negative.
         """
         names = [by] if isinstance(by, str) else list(by or self.area.split(":"))
         columns = list(dict.fromkeys([*self.coding.formula.columns, *names]))
@@ -165,7 +174,10 @@ class Fit:
         weight = np.bincount(at, count)
         whole, weight = frame[columns].iloc[first[weight > 0]], weight[weight > 0]
         for name in self.coding.levels:
-            self.coding.positions(whole, name, known=name not in self.coding.formula.groups)
+            if name in self.coding.formula.walks:
+                self.coding.walk(whole[[name]].drop_duplicates(), name)
+            else:
+                self.coding.positions(whole, name, known=name not in self.coding.formula.groups)
         groups, at = np.unique(labels(whole, ":".join(names)).astype(str), return_inverse=True)
         draws = len(self.posterior.columns)
         total, chance = np.zeros((2, len(groups), draws))
@@ -304,7 +316,7 @@ def _problem(summed: Cells, coding: Coding, area: str, spec: Spec) -> tuple[Prob
     columns = {"": slice(0, len(coding.names))}
     for name in (*coding.formula.walks, *(one for one in coding.formula.groups if one != area)):
         if name in coding.formula.walks:
-            block = coding.walk(summed.table, name)
+            block = coding.walk(summed.table, name)[0]
         else:
             block = np.eye(len(coding.levels[name]))[coding.positions(summed.table, name, known=True)]
         start = sum(one.shape[1] for one in blocks)

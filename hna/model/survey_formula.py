@@ -156,10 +156,33 @@ class Coding:
                 held += [(at == n).astype(float) for n in range(1, len(self.levels[name]))]
         return np.column_stack(held)
 
-    def walk(self, table: pd.DataFrame, name: str) -> Array:
-        """Shape (row, column of the basis)."""
-        basis: Array = self.bases[name][self.positions(table, name, known=True)]
-        return basis
+    def walk(self, table: pd.DataFrame, name: str) -> tuple[Array, Array]:
+        """A walk's columns, shape (row, column of the basis), and what they leave open, shape (row,).
+
+        A level between two sampled ones is on the line between them, by the first number in each, with the standard
+        deviation of a walk pinned at both (as a share of the walk's); sampled levels leave nothing open.
+
+        Raises
+        ------
+        SourceError
+            If a level that the sample has not does not lie between two that it has.
+        """
+        basis, count = self.bases[name], len(self.levels[name])
+        at = self.positions(table, name, known=False)
+        numbered = [_order(level)[0] for level in self.levels[name]]
+        found, left = basis[np.maximum(at, 0)], np.zeros(len(at))
+        written = labels(table, name)
+        for level in sorted(set(written[at < 0])):
+            number, rows = _order(level)[0], written == level
+            after = int(np.searchsorted(numbered, number))
+            if not 0 < after < count or not number < numbered[after] < float("inf"):
+                self.positions(table[rows], name, known=True)
+            low, high = numbered[after - 1 : after + 1]
+            share = (number - low) / (high - low)
+            step = basis[after] - basis[after - 1]
+            found[rows] = basis[after - 1] + share * step
+            left[rows] = np.sqrt(share * (1 - share) * (step @ step))
+        return found, left
 
     def positions(self, table: pd.DataFrame, name: str, *, known: bool) -> NDArray[np.intp]:
         """Position of each row's level, shape (row,); −1 for one that the sample has not, unless it must be known.

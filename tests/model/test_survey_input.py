@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from hna.errors import HnaError, ModelError, SourceError
 from hna.model.survey import Spec, fit
@@ -154,6 +154,22 @@ def test_an_area_measure_in_both_tables():
         model.poststratify(frame.join(measure.astype(object).replace({1.0: "high"}), on="town"))
 
 
+def test_an_age_between_two_that_were_asked_is_on_the_line_between_them():
+    sample, frame = tables()
+    one = {"town": [3] * 4, "sex": ["f"] * 4, "age": ["20-24", "25-29", "30-34", "40-44"]}
+    written = sample.assign(age=sample["age"].map({20: "20-24", 40: "40-44", 60: "60-64"}))
+    model = fit(written, FORMULA, draws=4000, seed=1)
+    rate = logit(model.rates(pd.DataFrame(one)))
+    assert rate.mean(axis=1)[1:3] == pytest.approx(np.interp([25, 30], [20, 40], rate.mean(axis=1)[[0, 3]]), abs=0.02)
+    # A walk pinned at both ends: the variance open at the middle is a quarter of a step's, and symmetrical in the ends.
+    line = 0.5 * (rate[0] + rate[3])
+    basis, sigma = model.coding.bases["age"], model.posterior.sigma[:, 1]
+    step = float(((basis[1] - basis[0]) ** 2).sum())
+    assert (rate[2] - line).var() == pytest.approx(step / 4 * (sigma**2).mean(), rel=0.1)
+    cells = frame.assign(age=frame["age"].map({20: "20-24", 40: "35-39", 60: "60-64"}))
+    assert len(model.poststratify(cells).labels) == 14
+
+
 SAMPLE, FRAME = tables()
 
 
@@ -194,7 +210,9 @@ def model():
     ("frame", "options", "said"),
     [
         (FRAME.drop(columns="sex"), {}, "not in the frame.*sex"),
-        (FRAME.assign(age=FRAME["age"] + 1), {}, "nobody at some levels of age.*21"),
+        (FRAME.assign(age=FRAME["age"] + 1), {}, "nobody at some levels of age.*61"),
+        (FRAME.assign(age=FRAME["age"] - 1), {}, "nobody at some levels of age.*19"),
+        (FRAME.assign(age="all"), {}, "nobody at some levels of age.*all"),
         (FRAME.assign(sex=FRAME["sex"].str.upper()), {}, "levels of sex are written differently.*F .sample: f."),
         (FRAME.assign(town=FRAME["town"].map("{:03d}".format)), {}, "levels of town are written differently"),
         (FRAME.assign(people=-1), {}, "people are negative"),
