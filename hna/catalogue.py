@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from hna.evidence.composition import composition_for
 from hna.evidence.population import areas_and_years
 from hna.evidence.shelf import FOLDERS, Shelf
-from hna.evidence.source import CrosswalkSource, KnownSource, PopulationSource, PrevalenceSource, Source
+from hna.evidence.source import CrosswalkSource, FlowsSource, KnownSource, PopulationSource, PrevalenceSource, Source
 from hna.model.spec import Model, json_schema, read_model
 
 
@@ -80,6 +80,7 @@ def bibtex(shelf: Shelf, need: str) -> str:
     records += [shelf.record(PrevalenceSource, name) for name in changed or ()]
     records += [composition_for(shelf, step.factor, step.composition).source for step in model.factors]
     records += [shelf.record(KnownSource, use.source) for use in model.known]
+    records += [shelf.record(FlowsSource, use.residents.flows) for use in model.known if use.residents]
     records += [shelf.record(PopulationSource, name) for name in shelf.folders(PopulationSource)]
     printed = [
         f"@misc{{{used.source}-screening,\n  note = {{{_escape(used.screening.citation)}}}\n}}"

@@ -7,10 +7,12 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hna.answers.residents import read_counts
 from hna.assessment.check import check_assessment
 from hna.errors import Fault, HnaError
 from hna.evidence.composition import read_composition
 from hna.evidence.crosswalk import read_pairs
+from hna.evidence.flows import read_flows
 from hna.evidence.known import read_known
 from hna.evidence.outlines import HEXAGONS, SHAPES, read_hexagons, read_rings
 from hna.evidence.population import read_population
@@ -19,6 +21,7 @@ from hna.evidence.shelf import FOLDERS, TABLES, Shelf
 from hna.evidence.source import (
     CompositionSource,
     CrosswalkSource,
+    FlowsSource,
     KnownSource,
     PopulationSource,
     PrevalenceSource,
@@ -114,7 +117,7 @@ def check_shelf(shelf: Shelf, year: int | None = None) -> Findings:
             used |= {step.source for step in model.local}
             used |= set((model.prevalence.trend.sources if model.prevalence.trend else None) or ())
             for use in model.known:
-                read_known(shelf, use.source)
+                read_counts(shelf, use)
             make_rates(model, shelf, _FEW)
             found.evidence.append(evidence_of(shelf, model, now))
         except HnaError as error:
@@ -173,6 +176,8 @@ def _check_sources(shelf: Shelf, found: Findings, used: set[str]) -> None:
                     read_population(shelf, name)
                 elif kind is KnownSource:
                     read_known(shelf, name)
+                elif kind is FlowsSource:
+                    read_flows(shelf, name)
                 elif kind is CompositionSource:
                     read_composition(shelf, name)
                 elif kind is CrosswalkSource:

@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hna.answers.answer import Answer, answer
 from hna.answers.any_need import any_need
 from hna.answers.gap import Gap, gap
 from hna.answers.need import NeedEstimate, need
+from hna.answers.residents import to_residents
 from hna.answers.stream import MEMORY
 from hna.evidence.known import Known, read_known
 from hna.evidence.population import Population, read_population
 from hna.evidence.shelf import Shelf
 from hna.measure.draws import DEFAULT_DRAWS
 from hna.model.rates import Rates, make_rates
-from hna.model.spec import Model, read_model
+from hna.model.spec import KnownUse, Model, read_model
 from hna.publish.outputs import check_folder, write_outputs
 from hna.publish.report import Report
 from hna.run import DEFAULT_SEED, SUBGROUPS, Request
@@ -85,7 +88,12 @@ def population(
     return read_population(_shelf(workspace), name, wanted, chosen)
 
 
-def known(name: str, areas: Sequence[str] | str | None = None, workspace: str | Path | None = None) -> Known:
+def known(
+    name: str,
+    areas: Sequence[str] | str | None = None,
+    workspace: str | Path | None = None,
+    use: KnownUse | None = None,
+) -> Known:
     """People known to a service; hidden and rounded counts stay intervals.
 
     Parameters
@@ -93,8 +101,14 @@ def known(name: str, areas: Sequence[str] | str | None = None, workspace: str | 
     name : identifier on the shelf, such as ``"qof-dementia-2019-20"``.
     areas : names or codes; None for all.
     workspace : folder read before the shipped shelf.
+    use : of a model, such as ``model.known[0]``: brings counts by practice to the areas in which their patients live.
     """
-    return read_known(_shelf(workspace), name, [areas] if isinstance(areas, str) else areas)
+    wanted = [areas] if isinstance(areas, str) else areas
+    if use is None or use.residents is None:
+        return read_known(_shelf(workspace), name, wanted)
+    held = to_residents(read_known(_shelf(workspace), name), _shelf(workspace), use.residents)
+    codes = held.area_code if wanted is None else [area.code for area in held.areas.find_all(wanted)]
+    return held.take(np.isin(held.area_code.astype(str), codes))
 
 
 def report(

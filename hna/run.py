@@ -15,10 +15,10 @@ from hna.answers.answer import Answer, answer
 from hna.answers.beside import beside
 from hna.answers.distributed import each_in_order, on
 from hna.answers.plan import Held, Plan, check_codes, gap_years, people_for, plan, populations_on
+from hna.answers.residents import read_counts
 from hna.answers.small_areas import BY, SmallAreas, besides, is_small, other_years, small_areas
 from hna.answers.stream import MEMORY, Runner, in_bytes
 from hna.errors import AxisError, Fault, HnaError, ModelError, QuantityError
-from hna.evidence.known import read_known
 from hna.evidence.population import Population
 from hna.evidence.shelf import Shelf
 from hna.measure.draws import DEFAULT_DRAWS, check_draws, check_level
@@ -284,7 +284,7 @@ def _answer(
     known = []
     for use in model.known:
         try:
-            known.append(read_known(shelf, use.source))
+            known.append(read_counts(shelf, use))
             faults.extend(check_codes(shelf, known[-1], chosen.areas))
         except HnaError as error:
             faults.extend(error.faults)

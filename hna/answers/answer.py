@@ -164,7 +164,8 @@ def answer(
                 kept[severity, year, code] = found.draws[s, n, y]
         population = part or (small.above() if small else below)
         for counts, block in _counted_blocks(rates, population, known, gap_year, found if asked else None):
-            cited |= {one.source.id: one.source for one in counts}
+            cited |= {source.id: source for one in counts for source in one.cited}
+            notes |= dict.fromkeys(note for one in counts if one.origin for note in one.origin.notes)
             flags = sorted({*told[block.year], "N461"}) if block.realised else told[block.year]
             gaps = GapRows(rates, block, counts, by, level, flags, population.base)
             tables.append(pd.DataFrame(gaps.rows, columns=list(COLUMNS)))

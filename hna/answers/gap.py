@@ -104,6 +104,8 @@ def flags_of(found: dict[str, Figure], use: KnownUse, months: float, defaults: D
         flags.append("W601")
     if months > defaults.reference_lag_months:
         flags.append("W605")
+    if use.residents is not None:
+        flags.append("W521")
     if found["known"].estimate is None:
         flags.append("N602")
     chance = found["p_known_exceeds_need"]
@@ -323,7 +325,7 @@ def _assembled(
         place = {"area": area, "year": year}
         found = figures(point.sel(place).item(), drawn.sel(place).values, person, 0.95, None)
         flags |= dict.fromkeys(flags_of(found, use, months, need.rates.defaults))
-    citations = (*need.citations, known.source)
+    citations = (*need.citations, *known.cited)
     codes = tuple(sorted(flags))
     bounds = {
         (area, year): (

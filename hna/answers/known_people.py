@@ -54,20 +54,27 @@ def known_people(known: Known, rows: NDArray[np.bool_], use: KnownUse, seed: int
     low, high = np.zeros(draws), np.zeros(draws)
     point: float | None = 0.0
     printed = [0.0, 0.0]
-    for n in np.flatnonzero(rows):
-        least, most, count = known.lower[n], known.upper[n], known.count[n]
-        printed[0] += least
-        printed[1] += most
+    counts, weights = known, np.asarray(rows, dtype=float)
+    if known.origin is not None:  # a practice's rounding and hiding are its own, wherever its patients live
+        counts, weights = known.origin.counts, known.origin.share[np.flatnonzero(rows)].sum(axis=0)
+    for n in np.flatnonzero(weights):
+        part = float(weights[n])
+        least, most, count = counts.lower[n], counts.upper[n], counts.count[n]
+        printed[0] += part * least
+        printed[1] += part * most
         if np.isnan(count):
             point = None
-            low, high = low + least, high + most
+            low, high = low + part * least, high + part * most
             continue
-        point = None if point is None else point + float(count)
+        point = None if point is None else point + part * float(count)
         cell: Array | float = float(count)
         if most > least:
-            key = f"{known.source.id}:{known.area_code[n]}:{known.year[n]}:{known.sex[n]}:{known.bands[n].label}:{known.severity[n]}"
+            key = (
+                f"{counts.source.id}:{counts.area_code[n]}:{counts.year[n]}:{counts.sex[n]}:{counts.bands[n].label}:"
+                f"{counts.severity[n]}"
+            )
             cell = stream(seed, f"rounding:{key}").integers(int(least), int(most) + 1, draws).astype(float)
-        low, high = low + cell, high + cell
+        low, high = low + part * cell, high + part * cell
     factor, middle = _factor(use.factors, known.source.id, seed, draws)
     return KnownPeople(None if point is None else point * middle, low * factor, high * factor, (printed[0], printed[1]))
 

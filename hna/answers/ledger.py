@@ -71,7 +71,8 @@ _REMEDIES = {
     "definition": "Bridge it in the model (known.bridges.definition, with its citation), or use a count of the same condition",
     "age range": "Use a count of the same ages, or give factors.ages (share of those counted who are of the need's ages) with its source",
     "sex": "Use a count of the same sexes",
-    "population base": "Use a count of residents, or give factors.resident or known.bridges['population base'] with its source",
+    "population base": "Use a count of residents, bring counts by practice to residents (known.residents), or give factors.resident or "
+    "known.bridges['population base'] with its source",
     "time basis": "Use a count of people on a day, or give factors.active or known.bridges['time basis'] with its source",
     "unit": "Use a count of people: episodes and referrals are not people",
     "severity": "Use a count of the same severities, or bridge it (known.bridges.severity, with its citation)",
@@ -102,7 +103,7 @@ def align(
         _ages(universe.ages, known, use),
         _sex(universe.sex, known),
         Entry("geography", str(area), str(area), "equal", "same area code"),
-        _base(base, source.base, use),
+        _base(base, known, use),
         _time(universe.period, source.count_kind, use),
         _date(source.reference_date, year),
         _unit(source.count_kind),
@@ -162,7 +163,11 @@ def _sex(sex: str, known: Known) -> Entry:
     return Entry("sex", sex, ", ".join(sorted(str(name) for name in held)), "equal" if whole else "different")
 
 
-def _base(need: str, known: str, use: KnownUse) -> Entry:
+def _base(need: str, counts: Known, use: KnownUse) -> Entry:
+    known = counts.base
+    if counts.origin is not None and need == known:
+        how = f"{'; '.join(counts.origin.notes)}{f'; {use.residents.because}' if use.residents else ''}"
+        return Entry("population base", need, counts.source.base, "bridged", how)
     if need != known and use.factors is not None and use.factors.resident is not None:
         how = f"factor resident {use.factors.resident}: {use.factors.because}"
         return Entry("population base", need, known, "bridged", how)

@@ -16,6 +16,7 @@ from hna.answers.beside import beside
 from hna.answers.comparison import Comparisons
 from hna.answers.known_people import known_people
 from hna.answers.plan import Plan, check_codes, gap_years, people_for, plan
+from hna.answers.residents import read_counts
 from hna.assessment.completeness import check_chapter, check_contents, held_of, met_of, missing_of
 from hna.assessment.corporate import Voice, corporate_files, read_corporate
 from hna.assessment.findings import own_items, voiced_items
@@ -238,7 +239,7 @@ def _answered(
         if progress:
             progress(model.title, n, len(models))
         try:
-            known = [read_known(shelf, use.source) for use in model.known]
+            known = [read_counts(shelf, use) for use in model.known]
             wrong = [fault for counts in known for fault in check_codes(shelf, counts, chosen.areas)]
             if wrong:
                 raise ModelError(wrong)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hna.errors import Fault
 from hna.evidence.shelf import Shelf, table_file
-from hna.evidence.source import KnownSource
+from hna.evidence.source import FlowsSource, KnownSource
 from hna.evidence.tables import Reader, read_columns, tiling_fault
 from hna.measure.ages import AgeBand
 from hna.measure.areas import Area, Gazetteer
@@ -30,6 +30,7 @@ class Known:
     bands : age band of each row.
     count : shape (row,), people as printed; NaN where the publisher hid it.
     lower, upper : shape (row,), smallest and largest true count.
+    origin : counts by practice that these were made from; None where they are as published.
     """
 
     source: KnownSource
@@ -43,6 +44,7 @@ class Known:
     count: NDArray[np.float64]
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
+    origin: Origin | None = None
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Known:
         """Some of the rows."""
@@ -61,10 +63,21 @@ class Known:
                 "upper",
             )
         }
-        return replace(self, bands=tuple(self.bands[n] for n in where), **labels)
+        origin = None if self.origin is None else replace(self.origin, share=self.origin.share[where])
+        return replace(self, bands=tuple(self.bands[n] for n in where), origin=origin, **labels)
 
     def __len__(self) -> int:
         return len(self.count)
+
+    @property
+    def cited(self) -> tuple[KnownSource | FlowsSource, ...]:
+        """Every record the counts rest on."""
+        return (self.source,) if self.origin is None else (self.source, self.origin.flows)
+
+    @property
+    def base(self) -> str:
+        """Who is counted: where counts by practice were brought to areas of residence, residents."""
+        return self.source.base if self.origin is None else "resident"
 
     @property
     def areas(self) -> Gazetteer:
@@ -76,6 +89,24 @@ class Known:
     def years(self) -> tuple[int, ...]:
         """Years with a count."""
         return tuple(sorted(set(self.year.tolist())))
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """Counts by practice, and the part of each that is of people living in an area.
+
+    Parameters
+    ----------
+    counts : by practice.
+    share : shape (row, row of `counts`), proportions.
+    flows : where the patients of practices live.
+    notes : what was done, in words.
+    """
+
+    counts: Known
+    share: NDArray[np.float64]
+    flows: FlowsSource
+    notes: tuple[str, ...]
 
 
 def read_known(shelf: Shelf, name: str, areas: Sequence[str] | None = None) -> Known:

@@ -14,6 +14,7 @@ from hna.evidence.source import (
     AreasSource,
     CompositionSource,
     CrosswalkSource,
+    FlowsSource,
     KnownSource,
     PopulationSource,
     PrevalenceSource,
@@ -29,6 +30,7 @@ FOLDERS: dict[type[Source], str] = {
     AreasSource: "data/areas",
     CompositionSource: "data/composition",
     CrosswalkSource: "data/crosswalks",
+    FlowsSource: "data/flows",
 }
 TABLES = ("table.csv", "table.parquet")
 WORKSPACE_FOLDERS = ("models", "prevalence_sources", "data")
@@ -41,6 +43,7 @@ AnySource = TypeVar(
     AreasSource,
     CompositionSource,
     CrosswalkSource,
+    FlowsSource,
 )
 Result = TypeVar("Result")
 

@@ -248,7 +248,20 @@ class CrosswalkSource(_Source):
         return self
 
 
-Source = PrevalenceSource | PopulationSource | KnownSource | AreasSource | CompositionSource | CrosswalkSource
+class FlowsSource(_Source):
+    """Where the patients of each practice, or the people on any register, live."""
+
+    kind: Literal["flows"]
+    """What the table holds."""
+    base: Literal["registered", "school-roll"] = "registered"
+    """Who is counted: those on a practice's list, or on a school's roll."""
+    reference_date: Date
+    """Day of the count."""
+
+
+Source = (
+    PrevalenceSource | PopulationSource | KnownSource | AreasSource | CompositionSource | CrosswalkSource | FlowsSource
+)
 KINDS: dict[str, type[Source]] = {
     "prevalence": PrevalenceSource,
     "population": PopulationSource,
@@ -256,6 +269,7 @@ KINDS: dict[str, type[Source]] = {
     "areas": AreasSource,
     "composition": CompositionSource,
     "crosswalk": CrosswalkSource,
+    "flows": FlowsSource,
 }
 
 

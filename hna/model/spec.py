@@ -74,6 +74,17 @@ class Bridge(Record):
     """Where that was shown."""
 
 
+class Residents(Record):
+    """What brings counts by practice to the areas in which people live."""
+
+    flows: Id
+    """Where the patients of each practice live: a table under data/flows."""
+    areas: Id | None = None
+    """A lookup on the shelf by which the table's areas lie in those assessed. Null: the table has these."""
+    because: Annotated[str, Field(min_length=3)]
+    """Why the need is about as common among a practice's patients wherever they live."""
+
+
 class KnownUse(Record):
     """A count of people known to services that the need is compared with."""
 
@@ -83,13 +94,15 @@ class KnownUse(Record):
     """Measurement model of the count; null: every factor is 1, and the report says so."""
     bridges: dict[Literal["definition", "population base", "time basis", "severity"], Bridge] = {}
     """Differences in the alignment ledger that are bridged, each with its citation."""
+    residents: Residents | None = None
+    """For counts by practice: what brings them to areas of residence."""
     apart: Annotated[str, Field(min_length=20)] | None = None
     """Why no gap is formed: the count is listed beside the estimate, and nothing is worked out from the two."""
 
     @model_validator(mode="after")
     def _compared_or_apart(self) -> KnownUse:
-        if self.apart and (self.factors is not None or self.bridges):
-            raise ValueError("a count kept apart is not compared, so it has neither factors nor bridges")
+        if self.apart and (self.factors is not None or self.bridges or self.residents):
+            raise ValueError("a count kept apart is not compared, so it has neither factors nor bridges nor residents")
         return self
 
 

@@ -47,6 +47,7 @@ CODES: dict[str, str] = {
     "R512": "The year lies beyond what past projections were checked for.",
     "R513": "The measured errors of projections have no such type of area.",
     "R522": "The estimate is of a need in one group of people, and the population counts another.",
+    "R523": "Counts by practice cannot be brought to residents: who is registered where is not all there.",
     "R602": "A hidden count is never read as nought.",
     "R604": "The count is of episodes or referrals, and episodes and referrals are not people.",
     "R611": "Counts of several services are never added up as if nobody used two of them.",

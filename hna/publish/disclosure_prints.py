@@ -92,6 +92,7 @@ class Print:
             count=np.array([printed]),
             lower=np.array([release.lower]),
             upper=np.array([release.upper]),
+            origin=None,
         )
 
 
