@@ -75,6 +75,11 @@ class Corrections:
     notes: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
 
+    @property
+    def said(self) -> tuple[tuple[str, str], ...]:
+        """Each correction by its name, in words."""
+        return tuple((name, note) for (name, _), note in zip(self.steps, self.notes, strict=True))
+
     def moved(
         self, mean: Array, drawn: Array, how: Correcting, seed: int, survey: str, cells: Sequence[str] = ()
     ) -> tuple[Array, Array]:

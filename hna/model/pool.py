@@ -95,13 +95,26 @@ class Pooled:
 
     @property
     def extremes(self) -> str:
-        """The lowest and highest rate with one study left out, in words."""
+        """The lowest and highest rate with one study left out and the study furthest from the others, in words.
+
+        Where one is in tension with the others (W331), every row of the table of leaving one out.
+        """
         low = min(self.left_out, key=lambda row: row.mean)
         high = max(self.left_out, key=lambda row: row.mean)
-        return (
+        far = max(self.left_out, key=lambda row: row.conflict)
+        said = (
             f"leaving one study out moves the pooled rate from {expit(low.mean):.3%} (without {low.study}) to "
-            f"{expit(high.mean):.3%} (without {high.study})"
+            f"{expit(high.mean):.3%} (without {high.study}); furthest from what the others predict is {far.study}, by "
+            f"{far.conflict:.1f} standard deviations"
         )
+        if not self.flags:
+            return said
+        rows = [
+            f"without {row.study} {expit(row.mean):.3%} ({expit(row.lower):.3%} to {expit(row.upper):.3%}), which is "
+            f"{row.conflict:.1f} from the others"
+            for row in self.left_out
+        ]
+        return f"{said}. In tension: {'; '.join(rows)}"
 
 
 def gate(sources: Sequence[PrevalenceSource], spans: Sequence[AgeBand], same: str | None = None) -> tuple[Fault, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,10 +17,10 @@ from hna.model.defaults import Defaults
 from hna.model.distribution import sampling_of
 from hna.model.fit_store import fingerprint, usable
 from hna.model.pool_ages import AgeCurve, AgeProblem, Reported, pool_ages
-from hna.model.pool_ages_lean import shared_shift
+from hna.model.pool_ages_lean import LeftOutOfCurve, lean, left_out
 from hna.model.pool_grid import mean_kept
 from hna.model.pool_part import as_one, check_pool, logit_variance, pooled_source
-from hna.model.pool_standards import read_pool_standards
+from hna.model.pool_standards import PoolStandards, read_pool_standards
 from hna.model.rates_parts import Part, reference
 from hna.model.spec import Model
 from hna.model.strata import Layers
@@ -131,33 +132,56 @@ def pooled_by_age_part(
     Raises
     ------
     ModelError
-        As `curves_asked`; R393 where a stored fit is needed and there is none; R391 where its diagnostics failed.
+        As `curves_asked`; R332 if a study conflicts with the others; R393 where a stored fit is needed and there is none;
+        R391 where its diagnostics failed.
     """
     asked = curves_asked(model, shelf, parts, draws, seed, defaults, how)
     scores = {name: score for part in parts for name, score in part.corrections.scores(seed, draws, how).items()}
     axis = _axis(model, asked)
     mean = np.empty((1, len(asked), len(axis.bands)))
     drawn = np.empty((*mean.shape, draws))
-    notes = []
+    notes, flags = [], set[str]()
     for x, one in enumerate(asked):
         curve, said = _curve(model, shelf, one, draws, seed)
         mean[0, x] = curve.rates(axis, new=False).mean(axis=1)
+        studies = sorted({rate.study for rate in one.reported})
+        problem = AgeProblem.of(one.reported, studies, one.oldest, one.people, one.own)
+        loading = np.array([[errors.get(name, 0.0) for name in scores] for errors in one.shared])
         if scores:
-            studies = sorted({rate.study for rate in one.reported})
-            problem = AgeProblem.of(one.reported, studies, one.oldest, one.people, one.own)
-            curve = replace(curve, curve=curve.curve + shared_shift(problem, one.scale, one.shared, scores))
+            shift = lean(problem, one.scale) @ loading @ np.stack(list(scores.values()))
+            curve = replace(curve, curve=curve.curve + shift)
         for a, rate in enumerate(curve.rates(axis)):
             drawn[0, x, a] = mean_kept(logit(rate), float(mean[0, x, a]))
         notes.append(
             f"{one.sex}: {len(one.reported)} rates of {len(parts)} studies pooled to a curve by age, each band read as the "
             f"curve's mean over it; between-study SD {np.median(curve.tau):.2f} (logit, median); {said}"
         )
+        if how.whole:
+            leaving, raised = _leaving(left_out(problem, one.scale, studies, loading), read_pool_standards(shelf))
+            notes.append(f"{one.sex}: {leaving}")
+            flags |= raised
     sexes = parts[0].layers.sexes
     layers = Layers(
         replace(parts[0].layers.table, source=pooled_source(model, parts)), ("",), sexes, axis, mean, drawn,
-        notes=tuple(notes),
+        notes=tuple(notes), flags=tuple(sorted(flags)),
     )  # fmt: skip
     return as_one(parts, layers, f"pool:{model.need}")
+
+
+def _leaving(rows: Sequence[LeftOutOfCurve], standards: PoolStandards) -> tuple[str, set[str]]:
+    """What leaving one study out does, in words, and W331 for one in tension with the others; R332 if it conflicts."""
+    beyond = [row for row in rows if row.conflict > standards.refuse]
+    if beyond:
+        told = [f"{row.study}: {row.conflict:.1f} standard deviations from the others" for row in beyond]
+        remedy = "Use combine: mixture or envelope, and say what differs; precision cannot settle a conflict"
+        raise ModelError(Fault("the studies conflict", remedy, field=_FIELD, rows=told, code="R332"))
+    low, high = min(rows, key=lambda row: row.times), max(rows, key=lambda row: row.times)
+    far = max(rows, key=lambda row: row.conflict)
+    said = (
+        f"leaving one study out gives {low.times:.2f} (without {low.study}) to {high.times:.2f} times (without {high.study}) the "
+        f"pooled rate; furthest from what the others predict is {far.study}, by {far.conflict:.1f} standard deviations"
+    )
+    return said, {"W331"} if far.conflict > standards.warn else set()
 
 
 def _curve(model: Model, shelf: Shelf, asked: Asked, draws: int, seed: int) -> tuple[AgeCurve, str]:

@@ -29,6 +29,10 @@ _COMBINED = {
     "hierarchical-by-age": "The sources are pooled to one curve by age, and the interval also holds how much they differ.",
     "envelope": "Each source is run alone and none is averaged. The figures rest on the first named.",
 }
+_CORRECTED = {
+    "screening": "Those who test positive, and those who have the need",
+    "crosswalk": "From one case definition to another",
+}
 _TERMS = {
     "study": ("Error shared by the whole study", "who did not take part, the instrument and the frame"),
     "transport": ("Difference of this place from where the study was done", "one for each area, the same in all years"),
@@ -103,6 +107,10 @@ def assumptions(facts: NeedFacts, refs: Mapping[str, int]) -> Iterator[Block]:
         for part in facts.answer.rates.parts
         for item in _errors(facts, part.source, {name: getattr(part, name) for name in _TERMS}, part.reasons, refs)
     ]
+    corrected = [(part, name, said) for part in facts.answer.rates.parts for name, said in part.corrections.said]
+    for part, name, said in corrected:
+        numbers = "".join(f" [{refs[one.id]}]" for one in part.cited if one.id in refs)
+        items.append(Item(wording.sentence(said), f"{_CORRECTED[name]}, {part.source.citation.short}{numbers}"))
     judged = facts.model.prevalence.judged
     if judged:
         low, high = judged.relative
@@ -117,8 +125,10 @@ def assumptions(facts: NeedFacts, refs: Mapping[str, int]) -> Iterator[Block]:
         items.append(Item("Rates are smoothed by single year of age; every band keeps its total.", "Ages"))
     else:
         items.append(Item("Rates are constant within each published age band.", "Ages"))
-    if facts.answer.notes:
-        items.append(Item(" ".join(wording.sentence(note) for note in facts.answer.notes), "How the rate was made"))
+    told = {f"{part.source.id}: {said}" for part, _, said in corrected}
+    notes = [note for note in facts.answer.notes if note not in told]
+    if notes:
+        items.append(Item(" ".join(wording.sentence(note) for note in notes), "How the rate was made"))
     items.append(Item(
         "Today's age-specific rates are kept for every later year. Only the number and the ages of people change.", "Projection"
     ))  # fmt: skip

@@ -23,6 +23,8 @@ from hna.model.meta import random_effects
 from hna.model.pool import leave_one_out
 from hna.model.pool_grid import solve
 from hna.model.rates import make_rates
+from hna.publish.page import render
+from hna.run import Request, assess
 
 YEARLY = "answers yes to three questions, past year"
 PAIRS = [
@@ -388,6 +390,39 @@ def test_a_validation_study_on_the_shelf_gives_both(small) -> None:
     )
     assert one.headline.values == pytest.approx(two.headline.values)
     assert "validation" in {source.id for source in one.citations}
+
+
+def test_the_share_known_of_a_multiplier_is_corrected(small) -> None:
+    share = {"measure": "proportion-of-cases", "uncertainty": {"given": "counts"}}
+    small.prevalence("share-known", [{"cases": 50, "sample": 200}], **share)
+    small.known(rows=small.count_rows({"N01": 300}))
+    small.population(rows=small.people_rows(size=400_000))
+    use = {
+        "known": "own-register",
+        "population": "own-people",
+        "area": "N01",
+        "year": 2024,
+        "because": "one definition",
+    }
+    source = {"source": "share-known", "screening": TEST}
+    model = small.model(
+        prevalence={"sources": [source], "combine": "multiplier", "multiplier": use, "errors": small.exact}
+    )
+    rates = make_rates(model, small.shelf, 4000, 1)
+    share = (0.25 + 0.97 - 1) / (0.88 + 0.97 - 1)
+    people = read_population(small.shelf, "own-people")
+    old = float(people.people[0, 0][:, [band.low >= 65 for band in people.ages.bands]].sum())
+    assert float(rates.headline.sum()) == pytest.approx(300 / (share * old))
+    assert float(rates.draws.mean("draw").sum()) == pytest.approx(300 / (share * old), rel=1e-3)
+    assert [step.step for step in waterfall(rates, people, 0.95)][:2] == ["sampling", "screening"]
+
+
+def test_the_report_tells_each_correction_once(small) -> None:
+    written(small, "mixture", CARRIED, SCREENED)
+    request = Request(("sleeplessness",), ("N01",), population="own-people", draws=200, workspace=small.root)
+    page = render(assess(request))
+    assert page.count("Tester 2019") == 1
+    assert "From one case definition to another" in page
 
 
 # ---- refusals

@@ -151,3 +151,53 @@ def test_what_cannot_be_pooled(shelf, changed, code):
     with pytest.raises(HnaError) as told:
         make_rates(model(**changed), shelf, 100, 1)
     assert code in told.value.codes
+
+
+def test_leaving_one_study_out_is_told(shelf):
+    notes = make_rates(model(), shelf, 200, 1).notes
+    assert any(
+        "leaving one study out gives" in note and "furthest from what the others predict" in note for note in notes
+    )
+
+
+def test_a_study_in_conflict_with_the_others_is_refused(shelf):
+    folder = shelf.workspace / "prevalence_sources" / "c"
+    (folder / "table.csv").write_text("age_from,age_to,cases,sample\n65,79,900,1500\n80,89,450,500\n90,,170,180\n")
+    for name, rows in (("d", ["65,74,20,1000", "75,,160,1200"]), ("e", ["65,,170,2100"]), ("f", ["65,,180,2200"])):
+        (shelf.workspace / "prevalence_sources" / name).mkdir()
+        (shelf.workspace / "prevalence_sources" / name / "source.yaml").write_text(SOURCE.format(name=name))
+        text = "\n".join(["age_from,age_to,cases,sample", *rows]) + "\n"
+        (shelf.workspace / "prevalence_sources" / name / "table.csv").write_text(text)
+    with pytest.raises(HnaError, match=r"c: \d\d") as told:
+        make_rates(model(("a", "b", "c", "d", "e", "f")), Shelf(shelf.workspace), 200, 1)
+    assert told.value.codes == ("R332",)
+
+
+def carried(shelf, names, between=0.0, pair="3,4,4,89"):
+    """The same studies, of which some are carried to their own definition by a vague crosswalk."""
+    folder = shelf.workspace / "data" / "crosswalks" / "pairs"
+    folder.mkdir(parents=True, exist_ok=True)
+    citation = SOURCE[SOURCE.index("citation:") : SOURCE.index("read_from")].format()
+    (folder / "source.yaml").write_text(
+        "id: pairs\nkind: crosswalk\ncondition: dementia\nalternative: {case_definition: clinical dementia, measure: point}\n"
+        "reference: {case_definition: clinical dementia, measure: point}\nmatched: people\ngiven: two-by-two\n"
+        f"{citation}read_from: primary table\n"
+    )
+    (folder / "table.csv").write_text(f"pair,both,alternative_only,reference_only,neither\nx,{pair}\n")
+    walk = {"source": "pairs", "because": "a test", "between": between}
+    return model([{"source": name, "crosswalk": walk} if name in names else name for name in "abc"])
+
+
+def test_an_error_that_all_studies_share_moves_the_whole_curve(shelf):
+    plain = make_rates(model(), shelf, 4000, 1)
+    same = make_rates(carried(shelf, "abc", pair="100000,0,0,900000"), Shelf(shelf.workspace), 4000, 1)
+    assert same.draws.values == pytest.approx(plain.draws.values, rel=1e-3)
+    assert [one.step for one in same.before] == ["crosswalk"]
+    shared = make_rates(carried(shelf, "abc"), Shelf(shelf.workspace), 4000, 1)
+    beta = shared.parts[0].corrections.steps[0][1]
+    spread, still = (np.log(one.draws / (1 - one.draws)).std("draw").values for one in (shared, plain))
+    assert spread**2 == pytest.approx(still**2 + beta.error**2, rel=0.1)
+    # Of one study's error only what the curve leans on it.
+    one = make_rates(carried(shelf, "a"), Shelf(shelf.workspace), 4000, 1)
+    alone = np.log(one.draws / (1 - one.draws)).std("draw").values
+    assert (alone < 0.8 * spread).all()
