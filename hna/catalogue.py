@@ -10,7 +10,15 @@ from pydantic import TypeAdapter
 from hna.evidence.composition import composition_for
 from hna.evidence.population import areas_and_years
 from hna.evidence.shelf import FOLDERS, Shelf
-from hna.evidence.source import CrosswalkSource, FlowsSource, KnownSource, PopulationSource, PrevalenceSource, Source
+from hna.evidence.source import (
+    CrosswalkSource,
+    ErrorSource,
+    FlowsSource,
+    KnownSource,
+    PopulationSource,
+    PrevalenceSource,
+    Source,
+)
 from hna.model.spec import Model, json_schema, read_model
 
 
@@ -82,6 +90,7 @@ def bibtex(shelf: Shelf, need: str) -> str:
     records += [shelf.record(KnownSource, use.source) for use in model.known]
     records += [shelf.record(FlowsSource, use.residents.flows) for use in model.known if use.residents]
     records += [shelf.record(PopulationSource, name) for name in shelf.folders(PopulationSource)]
+    records += [shelf.record(ErrorSource, name) for name in shelf.folders(ErrorSource)]
     printed = [
         f"@misc{{{used.source}-screening,\n  note = {{{_escape(used.screening.citation)}}}\n}}"
         for used in model.prevalence.sources if used.screening and used.screening.citation

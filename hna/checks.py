@@ -21,6 +21,7 @@ from hna.evidence.shelf import FOLDERS, TABLES, Shelf
 from hna.evidence.source import (
     CompositionSource,
     CrosswalkSource,
+    ErrorSource,
     FlowsSource,
     KnownSource,
     PopulationSource,
@@ -28,6 +29,8 @@ from hna.evidence.source import (
     fingerprint,
     read_record,
 )
+from hna.model.error_table import read_error_table
+from hna.model.projection import read_population_error
 from hna.model.rates import make_rates
 from hna.model.spec import Model, read_model
 
@@ -178,6 +181,8 @@ def _check_sources(shelf: Shelf, found: Findings, used: set[str]) -> None:
                     read_known(shelf, name)
                 elif kind is FlowsSource:
                     read_flows(shelf, name)
+                elif kind is ErrorSource:
+                    read_error_table(shelf, name, read_population_error(shelf).types)
                 elif kind is CompositionSource:
                     read_composition(shelf, name)
                 elif kind is CrosswalkSource:

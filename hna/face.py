@@ -18,6 +18,7 @@ from hna.evidence.known import Known, read_known
 from hna.evidence.population import Population, read_population
 from hna.evidence.shelf import Shelf
 from hna.measure.draws import DEFAULT_DRAWS
+from hna.model.people_error import with_error
 from hna.model.rates import Rates, make_rates
 from hna.model.spec import KnownUse, Model, read_model
 from hna.publish.outputs import check_folder, write_outputs
@@ -65,7 +66,7 @@ def rates(
     Rates, an Estimate in proportions: the rate where and when it was studied, with sampling and study error. Years since
     and the difference of a place are added where it is applied to people.
     """
-    return make_rates(load_model(model) if isinstance(model, str) else model, _shelf(workspace), draws, seed)
+    return make_rates(load_model(model, workspace) if isinstance(model, str) else model, _shelf(workspace), draws, seed)
 
 
 def population(
@@ -73,8 +74,12 @@ def population(
     areas: Sequence[str] | str | None = None,
     years: Sequence[int] | int | None = None,
     workspace: str | Path | None = None,
+    *,
+    error: bool = True,
 ) -> Population:
-    """People living in places, over area, year, sex and age.
+    """People living in places, over area, year, sex and age, with the error of their number as in `hna.run`.
+
+    Whatever is made from them (`need`, `gap`, `report`) holds that error in its interval; estimates do not move.
 
     Parameters
     ----------
@@ -82,10 +87,13 @@ def population(
     areas : names or codes; None for all.
     years : None for all.
     workspace : folder read before the shipped shelf.
+    error : False to take the numbers as exact.
     """
     wanted = [areas] if isinstance(areas, str) else areas
     chosen = [years] if isinstance(years, int) else years
-    return read_population(_shelf(workspace), name, wanted, chosen)
+    shelf = _shelf(workspace)
+    found = read_population(shelf, name, wanted, chosen)
+    return with_error(shelf, found) if error else found
 
 
 def known(

@@ -91,6 +91,16 @@ class Workspace:
         }
         _write(self.root / "data" / "population" / name, record | fields, rows)
 
+    def population_error(self, rows: Iterable[Row], of: Sequence[str], name: str = "own-errors") -> None:
+        record = {
+            "id": name,
+            "kind": "population-error",
+            "of": list(of),
+            "citation": CITATION,
+            "read_from": "primary table",
+        }
+        _write(self.root / "data" / "population-error" / name, record, rows)
+
     def known(self, name: str = "own-register", rows: Iterable[Row] = (), **fields: Any) -> None:
         record: dict[str, object] = {
             "id": name,

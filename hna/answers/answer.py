@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hna.answers.gap_rows import GapRows
 from hna.answers.layers import Spread
 from hna.answers.ledger import Ledger
-from hna.answers.need import Block, age_of_evidence, blocks
+from hna.answers.need import Block, blocks, flags_in
 from hna.answers.rows import COLUMNS, QUANTITIES
 from hna.answers.small_areas import SHOWN, SmallAreas
 from hna.answers.stream import MEMORY, Runner, summarise
@@ -145,7 +145,9 @@ def answer(
         below = part or (small.population if small else populations[0])
         notes |= dict.fromkeys(below.bridges)
         cited |= {source.id: source for source in below.citations}
-        told = {year: need_flags(rates, below, year) for year in below.years}
+        told = {year: sorted(flags_in(rates, below, [year])) for year in below.years}
+        mixed = ["W501"] if _mixed(below, populations) else []
+        series = {year: sorted({*flags, *mixed}) for year, flags in told.items()}
         asked = small.asked if small and not part else ()
         found = summarise(
             rates, below, by=("severity", *by), level=level, keep_draws=keep_draws, groups=groups, memory=memory,
@@ -154,9 +156,9 @@ def answer(
         )  # fmt: skip
         first = 0 if part or (small and small.each) else len(below.areas)
         shown = first if len(below.areas) <= SHOWN else len(below.areas)
-        tables.append(found.of(range(shown, len(found.places))).frame(told))
+        tables.append(found.of(range(shown, len(found.places))).frame(series))
         if first < shown:
-            more.append(Streamed(found.of(range(first, shown)), told))
+            more.append(Streamed(found.of(range(first, shown)), series))
         for (s, severity), (code, n), (y, year) in product(
             enumerate(rates.severities), found.kept.items(), enumerate(below.years)
         ):
@@ -230,11 +232,9 @@ def _counted(counts: Known, code: str, year: int) -> int:
     return min(years, key=lambda counted: (abs(counted - year), -counted))
 
 
-def need_flags(rates: Rates, population: Population, year: int) -> list[str]:
-    """Codes that every figure of need in a year carries."""
-    flags = {*rates.flags, *population.flags, *age_of_evidence(rates, year)}
-    if population.source.basis == "projection":
-        flags.add("N511")
-        if year - population.base_year > rates.defaults.long_projection:
-            flags.add("W511")
-    return sorted(flags)
+def _mixed(population: Population, others: Sequence[Population]) -> bool:
+    """Whether years of these areas stand in one series with another release's, and are not the latest estimate."""
+    areas = {area.code for area in population.areas}
+    beside = [one for one in others if areas & {area.code for area in one.areas}]
+    latest = max(beside, key=lambda one: (one.source.basis != "projection", one.years[-1]), default=population)
+    return population.source.id != latest.source.id

@@ -16,6 +16,7 @@ from hna.evidence.population import Population
 from hna.measure.areas import Area
 from hna.measure.draws import normal
 from hna.measure.estimate import Estimate
+from hna.model.projection import horizon_flags
 from hna.model.rates import Rates
 
 Array = NDArray[np.float64]
@@ -256,10 +257,7 @@ def need(rates: Rates, population: Population, by: Sequence[str] = ("area", "yea
     gone = [dim for dim in ("area", "year") if dim not in by]
     if gone:
         point, drawn = point.sum(gone), drawn.sum(gone)
-    flags = dict.fromkeys((*rates.flags, *banded.flags))
-    flags |= age_of_evidence(rates, max(banded.years))
-    if realised:
-        flags["N461"] = None
+    flags = {*flags_in(rates, banded, banded.years), *(["N461"] if realised else [])}
     return NeedEstimate(
         point, drawn, "need", "people", rates.universe, (*rates.citations, *banded.citations), tuple(sorted(flags)),
         rates=rates, population=banded,
@@ -274,8 +272,13 @@ class NeedEstimate(Estimate):
     population: Population = None  # type: ignore[assignment]
 
 
-def age_of_evidence(rates: Rates, year: int) -> dict[str, None]:
-    """W162 if any fieldwork is old in a year."""
+def flags_in(rates: Rates, population: Population, years: Sequence[int]) -> set[str]:
+    """Codes that need in some years carries: of the rate, of the people, of how old one and how far ahead the other is."""
+    flags = {*rates.flags, *population.flags}
+    if population.base == "household":
+        flags -= {"W522"}  # a study of households, on the people of households
+    if population.source.basis == "projection":
+        flags |= {*horizon_flags(years, population.base_year, rates.defaults.long_projection)}
     middles = [part.studied for part in rates.parts]
-    old = any(middle is not None and year - middle > rates.defaults.old_evidence for middle in middles)
-    return {"W162": None} if old else {}
+    old = any(middle is not None and max(years) - middle > rates.defaults.old_evidence for middle in middles)
+    return flags | ({"W162"} if old else set())

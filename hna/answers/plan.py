@@ -54,13 +54,13 @@ class Plan:
 
 
 def populations_on(shelf: Shelf, name: str | None = None, group: str = "") -> list[Held]:
-    """Every population on the shelf that counts a group (blank: everybody), or the one named."""
+    """Every population on the shelf that counts a group (blank: everybody), or the one named; no variant that is not named."""
     folders = shelf.folders(PopulationSource)
     names = [name] if name is not None else list(folders)
     held = []
     for known in names:
         record = shelf.record(PopulationSource, known)
-        if name is None and (record.group or "") != group:
+        if name is None and ((record.group or "") != group or record.variant is not None):
             continue
         areas, years = areas_and_years(shelf, known)
         held.append(Held(record, areas, years, shelf.own(folders[known])))
@@ -164,7 +164,8 @@ def _asked_for(held: list[Held], wanted: list[Area], years: Sequence[int]) -> Pl
         if absent:
             has = sorted({known for one in counting(held, area) for known in one.years})
             remedy = f"Ask for {years_in_words(has)}"
-            faults.append(Fault(f"years are in no population of {area}", remedy, field="year", rows=absent))
+            code = "R512" if has and max(absent) > has[-1] else ""
+            faults.append(Fault(f"years are in no population of {area}", remedy, field="year", rows=absent, code=code))
     if faults:
         raise AxisError(faults)
     merged: dict[tuple[str, tuple[int, ...]], tuple[Held, list[Area]]] = {}

@@ -15,6 +15,7 @@ from scipy.special import expit, logit
 from hna.answers.gap import leverage
 from hna.answers.known_people import known_people
 from hna.answers.need import people_in_bands
+from hna.answers.people_factors import cell_factors, group_shares
 from hna.answers.sobol import Choice, Sample, sobol
 from hna.errors import AxisError, Fault, QuantityError
 from hna.evidence.known import Known
@@ -106,7 +107,7 @@ def sensitivity(
     known: Known | None = None,
     use: KnownUse | None = None,
     quantity: Quantity = "need",
-    population_error: float = 0.0,
+    population_error: float | None = None,
     realised: bool | None = None,
     level: float = 0.95,
 ) -> Sensitivity:
@@ -122,7 +123,7 @@ def sensitivity(
     known : rows of a count of people known in the area that make up the need's people, where gap or coverage is asked for.
     use : the model's measurement of that count.
     quantity : need, gap or coverage.
-    population_error : relative standard deviation of the number of people, where it is stated.
+    population_error : relative standard deviation of the number of people; None for the error that the population carries.
     realised : whether the chance of who is actually there is a group; None for as in `hna.need`.
     level : of the limits.
 
@@ -171,7 +172,7 @@ class _Inputs:
         year: int,
         known: Known | None,
         use: KnownUse | None,
-        population_error: float,
+        population_error: float | None,
         realised: bool | None,
     ) -> None:
         seed = int.from_bytes(hashlib.sha256(f"{rates.seed}:second sample".encode()).digest()[:6], "big")
@@ -183,7 +184,10 @@ class _Inputs:
             raise AxisError(Fault(f"{area} is not in {population.source.id}", "Name an area it holds", field="area"))
         at = codes.index(area)
         here = replace(population, areas=population.areas[at : at + 1], people=population.people[at : at + 1])
-        self.people: Array = people_in_bands(rates, here.at([year])).people[0, 0]
+        self.here = here.at([year])
+        banded = people_in_bands(rates, self.here)
+        self.people: Array = banded.people[0, 0]
+        self.shares = group_shares(self.here, banded)[:, 0, 0]
         self.point = float((rates.mean(area, year)[0] * self.people).sum())
         few = self.point < rates.defaults.realised_below
         self.realised = few if realised is None else realised
@@ -207,7 +211,7 @@ class _Inputs:
             "local": rates.local is not None and "local" in rates.local.steps,
             "benchmark": rates.local is not None and "benchmark" in rates.local.steps,
             "transport": rates.has_transport and not (rates.local is not None and rates.local.alone(self.area)),
-            "population": self.spread > 0,
+            "population": bool(self.spread) if self.spread is not None else self.here.error is not None,
             "known": quantity != "need" and bool(np.ptp(self._known("first")) > 0),
             "realised": self.realised,
         }
@@ -215,9 +219,13 @@ class _Inputs:
 
     def value(self, choice: Choice, quantity: Quantity) -> Array:
         """The number, shape (draw,)."""
-        need = np.tensordot(self.people, self._rate(choice), axes=2)
-        sample = choice.get("population", "still")
-        if sample != "still":
+        sample, moved = choice.get("population", "still"), None
+        if sample != "still" and self.spread is None:
+            seeded = replace(self.rates, seed=self.seeds[sample])
+            moved = cell_factors(seeded, self.here, self.shares, self.area, self.year)
+        rate = self._rate(choice)
+        need = np.tensordot(self.people, rate if moved is None else rate * moved, axes=2)
+        if sample != "still" and self.spread is not None:
             score = normal(self.seeds[sample], f"population:{self.area}", self.rates.size)
             need = need * np.exp(self.spread * score - self.spread**2 / 2)
         sample = choice.get("realised", "still")

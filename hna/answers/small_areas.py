@@ -15,6 +15,7 @@ from hna.errors import AxisError, Fault
 from hna.evidence.population import Population, read_population
 from hna.evidence.shelf import Shelf
 from hna.measure.areas import Area, Nesting
+from hna.model.people_error import with_error
 
 SMALL = "small-area"
 FIFTHS, TENTHS = "deprivation-quintile", "deprivation-decile"
@@ -134,6 +135,7 @@ def small_areas(
             )
     for parts in (part for part, name in ((5, FIFTHS), (10, TENTHS)) if name in by):
         groups.append(_crossed(deprivation(shelf, kept, deprived, 5 if parts == 5 else 10), kept, larger, above))
+    people = with_error(shelf, people)
     each = SMALL in by or bool(small)
     errors = {area.code: authority[area.code] for area in kept}
     return SmallAreas(people, tuple(groups), larger, errors, each, tuple(notes))

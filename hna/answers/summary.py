@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hna.answers.chunks import Counts, Found
 from hna.answers.cuts import Cut
 from hna.answers.limits import NEED
-from hna.answers.need import age_of_evidence
+from hna.answers.need import flags_in
 from hna.answers.rows import COLUMNS, UNITS
 from hna.evidence.population import Population
 from hna.measure.areas import Area
@@ -132,10 +132,7 @@ class Summary:
 
     def _parts(self, flags: Mapping[int, Sequence[str]] | None) -> Iterator[dict[str, NDArray[Any]]]:
         """Columns of one subgroup and quantity at a time."""
-        codes = flags or {
-            year: sorted({*self.rates.flags, *self.population.flags, *age_of_evidence(self.rates, year)})
-            for year in self.years
-        }
+        codes = flags or {year: sorted(flags_in(self.rates, self.population, [year])) for year in self.years}
         for n, cut in enumerate(self.cuts):
             held = {name: values[n] for name, values in self.values.items() if n < len(values)}
             same = held["estimate"]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hna.errors import AxisError, Fault, SourceError
 from hna.evidence.shelf import Shelf, table_file
-from hna.evidence.source import PopulationSource
+from hna.evidence.source import ErrorSource, PopulationSource
 from hna.evidence.tables import Reader, read_columns, tiling_fault
 from hna.measure.ages import AgeAxis, AgeBand, sum_bands
 from hna.measure.areas import Area, Gazetteer
@@ -30,6 +30,10 @@ class PeopleFactors(Protocol):
     @property
     def groups(self) -> AgeAxis:
         """Ages that share an error."""
+
+    @property
+    def citations(self) -> Sequence[ErrorSource]:
+        """The table of errors that it rests on, if any."""
 
     def factors(self, code: str, year: int, seed: int, draws: int) -> NDArray[np.float64]:
         """Factors of mean one, shape (group, draw), or (1, draw) where all ages share one."""
@@ -80,9 +84,9 @@ class Population:
         return self.source.base
 
     @property
-    def citations(self) -> tuple[PopulationSource, ...]:
-        """Every record the counts rest on."""
-        return self.sources
+    def citations(self) -> tuple[PopulationSource | ErrorSource, ...]:
+        """Every record the counts rest on, and that of their error."""
+        return (*self.sources, *(self.error.citations if self.error else ()))
 
     def to_xarray(self) -> xr.DataArray:
         """People over area, year, sex, age, labelled by area code and age band."""
@@ -105,7 +109,8 @@ class Population:
         absent = [year for year in years if year not in self.years]
         if absent:
             remedy = f"It holds {years_in_words(self.years)}"
-            raise AxisError(Fault(f"years are not in {self.source.id}", remedy, field="year", rows=absent))
+            code = "R512" if max(absent) > self.years[-1] else ""
+            raise AxisError(Fault(f"years are not in {self.source.id}", remedy, field="year", rows=absent, code=code))
         keep = [self.years.index(year) for year in years]
         return replace(self, years=tuple(years), people=self.people[:, keep])
 
@@ -233,6 +238,9 @@ def _read_population(
     rows = [where[area.code] for area in wanted]
     first = areas_and_years(shelf, name)[1][0]
     population = replace(population, areas=tuple(wanted), people=population.people[rows], first_year=first)
+    if record.variant is not None:
+        said = f"{name} is a variant of a projection ({record.variant}): what follows if that holds, and no limit of an interval"
+        population = replace(population, bridges=(said,))
     return population if years is None else population.at(sorted(set(years)))
 
 

@@ -14,6 +14,7 @@ from hna.evidence.source import (
     AreasSource,
     CompositionSource,
     CrosswalkSource,
+    ErrorSource,
     FlowsSource,
     KnownSource,
     PopulationSource,
@@ -31,6 +32,7 @@ FOLDERS: dict[type[Source], str] = {
     CompositionSource: "data/composition",
     CrosswalkSource: "data/crosswalks",
     FlowsSource: "data/flows",
+    ErrorSource: "data/population-error",
 }
 TABLES = ("table.csv", "table.parquet")
 WORKSPACE_FOLDERS = ("models", "prevalence_sources", "data")
@@ -44,6 +46,7 @@ AnySource = TypeVar(
     CompositionSource,
     CrosswalkSource,
     FlowsSource,
+    ErrorSource,
 )
 Result = TypeVar("Result")
 

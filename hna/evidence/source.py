@@ -152,8 +152,16 @@ class PopulationSource(_Source):
     """Who is counted."""
     basis: Literal["estimate", "projection", "census"]
     """How the count came about."""
+    variant: Annotated[str, Field(min_length=3)] | None = None
+    """Of a projection that is not the principal one, what it assumes: it is used only where it is named, and is no limit."""
     group: Annotated[str, Field(min_length=3)] | None = None
     """Whom it counts, where not everybody there: those in a setting or with an experience, such as people in prison."""
+
+    @model_validator(mode="after")
+    def _of_a_projection(self) -> PopulationSource:
+        if self.variant is not None and self.basis != "projection":
+            raise ValueError("a variant is of a projection")
+        return self
 
 
 class KnownSource(_Source):
@@ -179,6 +187,15 @@ class KnownSource(_Source):
     """Whether one person may be counted twice."""
     covers: str | None
     """Share of services or people that the record reaches."""
+
+
+class ErrorSource(_Source):
+    """How far numbers of people have been out when they were checked."""
+
+    kind: Literal["population-error"]
+    """What the table holds."""
+    of: Annotated[list[Id], Field(min_length=1)]
+    """Populations that it speaks of, by id."""
 
 
 class AreasSource(_Source):
@@ -260,11 +277,19 @@ class FlowsSource(_Source):
 
 
 Source = (
-    PrevalenceSource | PopulationSource | KnownSource | AreasSource | CompositionSource | CrosswalkSource | FlowsSource
+    PrevalenceSource
+    | PopulationSource
+    | KnownSource
+    | AreasSource
+    | CompositionSource
+    | CrosswalkSource
+    | FlowsSource
+    | ErrorSource
 )
 KINDS: dict[str, type[Source]] = {
     "prevalence": PrevalenceSource,
     "population": PopulationSource,
+    "population-error": ErrorSource,
     "known": KnownSource,
     "areas": AreasSource,
     "composition": CompositionSource,

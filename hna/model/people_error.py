@@ -2,54 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hna.evidence.population import Population, areas_and_years, read_population
-from hna.evidence.shelf import Shelf, table_file
-from hna.evidence.source import AreasSource
-from hna.evidence.tables import read_columns
-from hna.measure.ages import AgeAxis, sum_bands
+from hna.evidence.shelf import Shelf
+from hna.evidence.source import ErrorSource, PopulationSource
+from hna.measure.ages import AgeAxis
+from hna.measure.areas import Area
+from hna.model.centred import centred, order_of
+from hna.model.error_table import error_table_for
+from hna.model.people_areas import UPPER, authorities_of, below, lowest
 from hna.model.projection import PopulationError, path_of, read_population_error
 
 Array = NDArray[np.float64]
 
-_LOOKUP = ("child", "parent", "vintage", "best_fit")
-_TEN = 10.0
+_ROUNDED = 1e-3
+"""Authorities add up to a country within this part of it: projections are printed rounded."""
+_KEPT = 256_000_000
+"""Most bytes of factors, and of scores, that are kept for the next need."""
+_NUMBER = 8
 
 
 @dataclass(frozen=True, eq=False)
 class PeopleError:
     """Errors of one population, for every area and year that it may be asked for.
 
-    ``P(area, year, age) = P̂ · exp(ε(area, year) + ω(age, year) + ν(area, age, year) − ½ their variances)``, as in
-    `hna.model.projection`: ε is the area's, ω the country's, ν a group of ages in one area; each leans on the year before
-    by the same share, from the census on. Estimates have ε alone. A larger area is the sum of its authorities in every draw.
+    ``P(area, year, age) = P̂ · exp(ε(area, year) + ω(age, year) + ν(area, age, year) − ½ their variances)``: ω is the country's,
+    drawn first; ε of an area and ν of its groups of ages add up to nothing over the authorities of the country, weighted by
+    their people; each leans on the year before by the same share, from the census on. Estimates have one factor for all ages.
+    A larger area is the sum of its authorities in every draw, and a small area has its authority's factors.
 
     Parameters
     ----------
     error : standard deviations.
-    groups : ages that share an error.
-    base_year : from which a projection starts; years up to it are estimated.
-    census : from which the estimates start.
-    projected : whether years after the base are projected.
-    parts : by larger area, the authorities that it is made of.
-    living : people of those authorities by group, shape (year, group), by code.
+    base_year : from which a projection starts; the first year of a count.
+    basis : ``estimate``, ``projection``, or ``count`` for what is out by a table alone.
     years : of `living`.
+    authorities : of the lowest tier, in order.
+    living : their people by group of ages, shape (year, authority, group).
+    parts : by larger area, the positions of its authorities.
+    whole : whether the authorities make up a country.
+    inside : by small area, its authority.
     """
 
     error: PopulationError
-    groups: AgeAxis
     base_year: int
-    census: int
-    projected: bool
-    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    living: Mapping[str, Array] = field(default_factory=dict)
+    basis: str
     years: tuple[int, ...] = ()
-    _made: dict[tuple[str, int, int, int], Array] = field(default_factory=dict, repr=False)
+    authorities: tuple[str, ...] = ()
+    living: Array = field(default_factory=lambda: np.zeros((0, 0, 0)))
+    parts: Mapping[str, NDArray[np.intp]] = field(default_factory=dict)
+    whole: bool = False
+    inside: Mapping[str, str] = field(default_factory=dict)
+    _made: dict[tuple[object, ...], Array] = field(default_factory=dict, repr=False)
+    _scores: dict[tuple[object, ...], Array] = field(default_factory=dict, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a worker is sent: not what was drawn."""
+        return self.__dict__ | {"_made": {}, "_scores": {}}
+
+    @property
+    def groups(self) -> AgeAxis:
+        """Ages that share an error."""
+        return self.error.groups
+
+    @property
+    def citations(self) -> tuple[ErrorSource, ...]:
+        """The table of errors, where there is one."""
+        return () if self.error.table is None else (self.error.table.source,)
 
     def factors(self, code: str, year: int, seed: int, draws: int) -> Array:
         """Factors of the people of an area in a year, mean one.
@@ -64,126 +90,232 @@ class PeopleError:
         -------
         array of shape (group, draw), or (1, draw) where all ages share one.
         """
+        code = self.inside.get(code, code)
         key = (code, year, seed, draws)
-        if key not in self._made:
-            inside = self.parts.get(code, ())
-            self._made[key] = self._summed(inside, year, seed, draws) if inside else self._own(code, year, seed, draws)
-        return self._made[key]
+        found = self._made.get(key)
+        if found is None:
+            found = self._summed(code, year, seed, draws) if code in self.parts else self._own(code, year, seed, draws)
+            _keep(self._made, key, found)
+        return found
 
     def sd(self, code: str, year: int) -> float:
-        """Standard deviation of the logarithm of an authority's total."""
-        ahead = max(year - self.base_year, 0) if self.projected else 0
-        since = min(year, self.base_year) - self.census if self.projected else year - self.census
-        return self.error.area(self.error.kind(code), since, ahead)
+        """Standard deviation of the logarithm of an authority's total, or of the authority's that a small area lies in."""
+        return self.error.area(self.inside.get(code, code), *self.when(year))
 
-    def words(self, codes: Sequence[str], years: Sequence[int]) -> str:
-        """One sentence, for the first and last year; blank where no authority is named."""
-        if not codes:
-            return ""
-        first, last = (max(self.sd(code, year) for code in codes) for year in (years[0], years[-1]))
-        later = "" if years[-1] == years[0] else f", and {100 * last:.1f} % in {years[-1]}"
-        return (
-            f"the number of people is uncertain itself: a standard deviation of {100 * first:.1f} % in mid-{years[0]}{later} "
-            "for an authority, by past errors; intervals include it"
-        )
+    def start(self, year: int) -> int:
+        """The year from which errors build up: a census, or the first year of a count."""
+        if self.basis == "count":
+            return self.base_year
+        last = min(year, self.base_year) if self.basis == "projection" else year
+        return max([census for census in self.error.censuses if census <= last], default=last)
+
+    def when(self, year: int) -> tuple[float, float]:
+        """Years from the census to what was estimated, and years projected from there."""
+        if self.basis == "count":
+            return 0.0, 0.0
+        if self.basis == "estimate":
+            return float(year - self.start(year)), 0.0
+        return float(min(year, self.base_year) - self.start(year)), float(max(year - self.base_year, 0))
 
     def _own(self, code: str, year: int, seed: int, draws: int) -> Array:
-        ahead = max(year - self.base_year, 0) if self.projected else 0
-        whole = self._moved(f"population:{code}:{self.census}", np.array([self.sd(code, year)]), year, seed, draws)
-        if not ahead:
-            same: Array = np.exp(whole)
+        when = self.when(year)
+        country, own = self.error.ages(code, *when)
+        totals = self._of_all(year, "", lambda one: self.error.area(one, *when))
+        moved = self._deviation(code, "", self.sd(code, year), totals, year, seed, draws)
+        if self.error.estimated and self.basis != "count":
+            moved = moved + self._shift("population:national", self.error.estimated, year, seed, draws)
+        if not (country.any() or own.any()):
+            same: Array = np.exp(moved)[None]
             return same
-        low = np.array([band.low for band in self.groups.bands], dtype=float)
-        high = np.array([band.end for band in self.groups.bands])
-        with np.errstate(invalid="ignore"):
-            unborn = np.where(np.isinf(high), 0.0, np.clip((ahead - low) / (high - low), 0, 1))
-        young = (low >= self.error.young_ages[0] // 5 * 5) & (high <= self.error.young_ages[1] + 1)
-        national = np.sqrt(unborn * self.error.unborn**2 + (1 - unborn) * self.error.born**2) * ahead / _TEN
-        usual = np.where(young, self.error.young, self.error.age)
-        own = np.sqrt(unborn * self.error.young**2 + (1 - unborn) * usual**2) * ahead / _TEN
-        moved = [
-            whole[0]
-            + self._moved(f"population:national:{label}:{self.census}", national[g : g + 1], year, seed, draws)[0]
-            + self._moved(f"population:{code}:{label}:{self.census}", own[g : g + 1], year, seed, draws)[0]
-            for g, label in enumerate(self.groups.labels)
-        ]
-        found: Array = np.exp(np.stack(moved))
+        found = []
+        for g, label in enumerate(self.groups.labels):
+            ages = self._of_all(year, label, lambda one, at=g: float(self.error.ages(one, *when)[1][at]))  # type: ignore[misc]
+            shared = self._shift(f"population:national:{label}", float(country[g]), year, seed, draws)
+            found.append(moved + shared + self._deviation(code, label, float(own[g]), ages, year, seed, draws))
+        every: Array = np.exp(np.stack(found))
+        return every
+
+    def _of_all(self, year: int, label: str, spread: Callable[[str], float]) -> tuple[Array, Array] | None:
+        """Spread and weight of every authority of the country; None where it is not there as a whole."""
+        if not self.whole or year not in self.years:
+            return None
+        key = ("spread", year, label)
+        held = self._scores.get(key)
+        if held is None:
+            living = self.living[self.years.index(year)]
+            people = living[:, self.groups.labels.index(label)] if label else living.sum(axis=1)
+            held = self._scores[key] = np.stack([[spread(one) for one in self.authorities], people / people.sum()])
+        return held[0], held[1]
+
+    def _deviation(
+        self, code: str, label: str, spread: float, of_all: tuple[Array, Array] | None, year: int, seed: int, draws: int
+    ) -> Array:
+        """The error of an authority beside its country's, less half its variance."""
+        name = f":{label}" if label else ""
+        at = self._at.get(code)
+        if of_all is None or at is None:
+            return self._shift(f"population:{code}{name}", spread, year, seed, draws)
+        codes = self.authorities
+
+        def score(before: int) -> Array:
+            return self._path(f"population:before:{codes[before]}{name}", year, seed, draws)
+
+        moved, variance = centred(at, *of_all, self._order, score)
+        found: Array = moved - 0.5 * variance + np.zeros(draws)
         return found
 
-    def _moved(self, component: str, spread: Array, year: int, seed: int, draws: int) -> Array:
-        score = path_of(component, self.census, year, self.error.persistence, seed, draws)
-        found: Array = spread[:, None] * score - 0.5 * spread[:, None] ** 2
+    def _shift(self, component: str, spread: float, year: int, seed: int, draws: int) -> Array:
+        if not spread:
+            return np.zeros(draws)
+        found: Array = spread * self._path(component, year, seed, draws) - 0.5 * spread**2
         return found
 
-    def _summed(self, inside: Sequence[str], year: int, seed: int, draws: int) -> Array:
-        at = self.years.index(year)
-        people = np.stack([self.living[code][at] for code in inside])
+    def _path(self, component: str, year: int, seed: int, draws: int) -> Array:
+        first = self.start(year)
+        key = (component, first, year, seed, draws)
+        score = self._scores.get(key)
+        if score is None:
+            score = path_of(f"{component}:{first}", first, year, self.error.persistence, seed, draws)
+            _keep(self._scores, key, score)
+        return score
+
+    @cached_property
+    def _at(self) -> dict[str, int]:
+        return {code: n for n, code in enumerate(self.authorities)}
+
+    @cached_property
+    def _order(self) -> NDArray[np.uint64]:
+        return order_of(self.authorities)
+
+    def _summed(self, code: str, year: int, seed: int, draws: int) -> Array:
+        inside = self.parts[code]
+        people = self.living[self.years.index(year)][inside]
         total = people.sum(axis=0)[:, None]
         found = np.zeros((people.shape[1], draws))
-        for code, here in zip(inside, people, strict=True):
-            found += here[:, None] * self._own(code, year, seed, draws)
+        for n, here in zip(inside, people, strict=True):
+            found += here[:, None] * self._own(self.authorities[n], year, seed, draws)
         mean: Array = np.where(total > 0, found / np.where(total > 0, total, 1.0), 1.0)
         return mean
 
 
-def with_error(shelf: Shelf, population: Population) -> Population:
-    """A population that carries its own error: residents estimated or projected; others are returned as they are.
+def _keep(held: dict[tuple[object, ...], Array], key: tuple[object, ...], made: Array) -> None:
+    """Kept for the next need; all is dropped where it would be too much, and drawn again the same."""
+    if (len(held) + 1) * made.size * _NUMBER > _KEPT:
+        held.clear()
+    held[key] = made
 
-    So are small areas, whose errors nobody has measured: errors of an authority do not divide among them independently.
+
+def with_error(shelf: Shelf, population: Population) -> Population:
+    """A population that carries its own error: residents estimated or projected, and whatever a table on the shelf speaks of.
+
+    Small areas and wards have the error of their authority, so that they add up to it in every draw; one whose authority is
+    not known is taken as exact. A census, a registered list, a school roll and a count of one group of people are taken as
+    exact unless a table of errors names them: nobody has printed theirs for every area.
 
     Parameters
     ----------
-    shelf : where the standards, the authorities of larger areas and their people are.
+    shelf : where the standards, tables of errors, the authorities of larger areas and their people are.
     population : any areas and years.
+
+    Raises
+    ------
+    ModelError
+        R512, R513 if a table of errors does not reach an area or year asked for.
     """
     source = population.source
-    if source.base != "resident" or source.basis == "census":
+    standards = shelf.once("population-error", lambda: read_population_error(shelf))
+    small = [area.code for area in population.areas if area.code.startswith(standards.inside)]
+    like, above = authorities_of(shelf, population, small, standards.inside) if small else (source, {})
+    if len(above) < len(small):
+        said = f"{source.id} is taken as exact: the authorities of its areas are not on the shelf"
+        return replace(population, bridges=(*population.bridges, said))
+    made = shelf.once(("people-error", like.id), lambda: _made(shelf, like, standards))
+    if made is None:
         return population
-    error = shelf.once("population-error", lambda: read_population_error(shelf))
-    if any(area.code.startswith(error.exact) for area in population.areas):
-        return population
-    years = population.years
-    parts = {area.code: inside for area in population.areas if (inside := _parts(shelf, source.id, area.code))}
-    key = ("people-error", source.id, years, tuple(parts))
-    made = shelf.once(key, lambda: _made(shelf, population, error, parts))
-    said = made.words([area.code for area in population.areas if area.code not in parts], years)
-    return replace(population, error=made, bridges=(*population.bridges, *([said] if said else [])))
+    made = replace(made, inside=above) if above else made
+    said = words(made, population.areas, population.years)
+    return replace(population, error=made, bridges=(*population.bridges, said))
 
 
-def _made(
-    shelf: Shelf, population: Population, error: PopulationError, parts: Mapping[str, tuple[str, ...]]
-) -> PeopleError:
-    projected = population.source.basis == "projection"
-    base = population.base_year if projected else max(population.years)
-    census = max([year for year in error.censuses if year <= min(base, *population.years)], default=base)
-    codes = sorted({code for inside in parts.values() for code in inside})
-    living: dict[str, Array] = {}
-    if codes:
-        held = read_population(shelf, population.source.id, codes, population.years)
-        by_group = sum_bands(held.people.sum(axis=2), held.ages, error.groups)
-        living = dict(zip([area.code for area in held.areas], by_group, strict=True))
-    return PeopleError(error, error.groups, base, census, projected, parts, living, population.years)
+def words(error: PeopleError, areas: Sequence[Area], years: Sequence[int]) -> str:
+    """One sentence: how far the areas' authorities may be out in the first and the last year, and who measured it."""
+    named = [error.inside.get(area.code, area.code) for area in areas]
+    made_of = [error.authorities[n] for code in named for n in error.parts.get(code, ())]
+    codes = list(dict.fromkeys([*(code for code in named if code not in error.parts), *made_of]))
+    table = error.error.table
+
+    def size(year: int) -> str:
+        spreads = sorted({round(100 * error.sd(code, year), 1) for code in codes})
+        return f"{spreads[0]} %" if len(spreads) == 1 else f"{spreads[0]} to {spreads[-1]} %"
+
+    first, last = years[0], years[-1]
+    later = "" if last == first else f", and {size(last)} in {last}"
+    cited = [table.source.words] if table else [one for one in _cited(error, years) if one]
+    lean = "" if table is None else _leaning(error, codes, last)
+    whose = "its authority" if error.inside else "an authority"
+    by = f" ({'; '.join(one.rstrip('.') for one in cited)})" if cited else ""
+    return (
+        f"the number of people is uncertain itself: a standard deviation of {size(first)} in mid-{first}{later} "
+        f"for {whose}, by past errors; intervals include it{by}{lean}"
+    )
 
 
-def _parts(shelf: Shelf, population: str, code: str) -> tuple[str, ...]:
-    """Authorities of the lowest tier that a larger area is made of and that the population holds."""
-    below = shelf.once("areas-below", lambda: _below(shelf))
-    held = areas_and_years(shelf, population)[0]
-    reached, lowest = [code], []
-    while reached:
-        one = reached.pop()
-        children = [child for child in below.get(one, ()) if child in held]
-        reached += children
-        if not children and one != code:
-            lowest.append(one)
-    return tuple(sorted(set(lowest)))
+def _cited(error: PeopleError, years: Sequence[int]) -> tuple[str, ...]:
+    estimates, projections = error.error.cited
+    return (estimates, projections) if error.basis == "projection" and years[-1] > error.base_year else (estimates,)
 
 
-def _below(shelf: Shelf) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for name in shelf.folders(AreasSource):
-        if name.startswith("ltla-utla"):
-            table = read_columns(table_file(shelf.folder(AreasSource, name)), _LOOKUP)
-            for child, parent in zip(table["child"].astype(str), table["parent"].astype(str), strict=True):
-                found.setdefault(parent, []).append(child)
+def _leaning(error: PeopleError, codes: Sequence[str], year: int) -> str:
+    """Past bias, which is told and not taken off: errors of the past foretell how wide the next will be, not which way."""
+    held = error.error
+    if held.table is None:
+        return ""
+    when = error.when(year)
+    found = {held.table.lean((code, held.kind(code), "default"), when[1] or when[0]) for code in codes}
+    told = sorted(one for one in found if one is not None)
+    if not told:
+        return ""
+    size = f"{100 * told[0]:+.1f} %" if len(told) == 1 else f"{100 * told[0]:+.1f} to {100 * told[-1]:+.1f} %"
+    return f"; numbers like these were {size} out on average in the past, which is not taken off"
+
+
+def _made(shelf: Shelf, source: PopulationSource, standards: PopulationError) -> PeopleError | None:
+    """Errors of a whole population; None where it is taken as exact."""
+    estimated = source.base == "resident" and source.basis != "census" and source.group is None
+    table = error_table_for(shelf, source.id, standards.types)
+    if table is None and not estimated:
+        return None
+    error = replace(standards, table=table, groups=(table and table.groups) or standards.groups)
+    gazetteer, years = areas_and_years(shelf, source.id)
+    basis = source.basis if estimated else "count"
+    held = {area.code for area in gazetteer.areas}
+    larger_areas = {code: inside for code, inside in below(shelf, UPPER).items() if code in held}
+    made_of = {code: lowest(code, larger_areas, held) for code in larger_areas}
+    larger = {code: inside for code, inside in made_of.items() if inside}
+    authorities = sorted({code for code in held if code.startswith(standards.authorities)} - larger.keys())
+    if not authorities:
+        return PeopleError(error, years[0], basis)
+    children = {child for inside in larger_areas.values() for child in inside}
+    country = next((code for code in sorted(larger) if code not in children), None)
+    people = read_population(shelf, source.id, [*authorities, *([country] if country else [])], years)
+    living = np.moveaxis(people.people.sum(axis=2) @ _divided(people.ages, error.groups), 1, 0)
+    whole = country is not None and bool(
+        (np.abs(living[:, :-1].sum(axis=1) - living[:, -1]) <= _ROUNDED * living[:, -1]).all()
+    )
+    if country and whole:
+        larger[country] = authorities
+    at = {code: n for n, code in enumerate(authorities)}
+    parts = {code: np.array([at[one] for one in inside], dtype=np.intp) for code, inside in larger.items()}
+    return PeopleError(
+        error, years[0], basis, years, tuple(authorities), living[:, : len(authorities)], parts, whole
+    )  # fmt: skip
+
+
+def _divided(ages: AgeAxis, groups: AgeAxis) -> Array:
+    """How each band of ages is divided among groups, by years of age where it lies across them: shape (age, group)."""
+    top = max(ages.bands[-1].low, groups.bands[-1].low) + 1
+    low, high = np.array([(band.low, min(band.end, top)) for band in ages.bands]).T[..., None]
+    first, last = np.array([(band.low, min(band.end, top)) for band in groups.bands]).T
+    years = np.clip(np.minimum(high, last) - np.maximum(low, first), 0, None)
+    found: Array = years / np.maximum(years.sum(axis=1, keepdims=True), 1)
     return found

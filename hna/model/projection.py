@@ -1,4 +1,4 @@
-"""The error of the population itself: mid-year estimates and projections, coherent over areas, ages and years."""
+"""How far estimates and projections of people have been out: the standards, and what follows from them."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
-from hna.errors import Fault, ModelError, QuantityError
+from hna.errors import Fault, QuantityError
 from hna.evidence.record import Record
 from hna.evidence.shelf import Shelf
 from hna.measure.ages import AgeAxis, AgeBand
 from hna.measure.draws import stream
 from hna.model.defaults import read_standard
+from hna.model.error_table import ErrorTable
 
 Array = NDArray[np.float64]
 
 FILE = "data/standards/population-error.yaml"
 _TEN = 10.0
 _EVERYONE = AgeAxis((AgeBand(0, None),))
-_MEDIAN = 0.6744897501960817
 
 
 class _Estimate(Record):
     at_census: float = Field(ge=0)
     per_year: float = Field(ge=0)
     because: str
+    source: str = ""
 
 
 class _ByAge(Record):
@@ -38,6 +39,7 @@ class _ByAge(Record):
 
 
 class _National(Record):
+    estimated: float = Field(ge=0)
     born: float = Field(ge=0)
     unborn: float = Field(ge=0)
     because: str
@@ -57,71 +59,36 @@ class _Fields(Record):
     censuses: list[int] = Field(min_length=1)
     kinds: dict[str, str]
     age_groups: list[int] = Field(min_length=2)
-    exact: list[str]
-
-
-@dataclass(frozen=True)
-class ErrorTable:
-    """How far past projections were out, as published: it takes the place of the defaults.
-
-    Parameters
-    ----------
-    source : who measured it; keys nothing, printed.
-    horizons : years ahead, rising.
-    median : median absolute percentage error at each, as a proportion, by type of area.
-    bias : mean percentage error (projected less counted) at each, as a proportion, by type of area; may be empty.
-    """
-
-    source: str
-    horizons: tuple[int, ...]
-    median: Mapping[str, tuple[float, ...]]
-    bias: Mapping[str, tuple[float, ...]]
-
-    def spread(self, kind: str, horizon: float) -> float:
-        """SD of the logarithm: the median absolute error over 0.6745, straight between horizons, from 0 at 0.
-
-        Raises
-        ------
-        ModelError
-            R512 beyond the last horizon; R513 for a type of area that the table does not have.
-        """
-        return self._at(self.median, kind, horizon) / _MEDIAN
-
-    def lean(self, kind: str, horizon: float) -> float:
-        """Mean error of the logarithm; 0 where none is given. Past errors predict precision well, direction hardly."""
-        return self._at(self.bias, kind, horizon) if self.bias else 0.0
-
-    def _at(self, held: Mapping[str, tuple[float, ...]], kind: str, horizon: float) -> float:
-        if kind not in held:
-            raise ModelError(Fault(f"{self.source} has no areas of type {kind!r}", rows=sorted(held), code="R513"))
-        if horizon > self.horizons[-1]:
-            what = f"{horizon:g} years ahead lies beyond {self.source}, which goes to {self.horizons[-1]}"
-            raise ModelError(Fault(what, "Use a nearer year", field="years", code="R512"))
-        return float(np.interp(horizon, (0, *self.horizons), (0.0, *held[kind])))
+    authorities: list[str] = Field(min_length=1)
+    inside: list[str]
 
 
 @dataclass(frozen=True)
 class PopulationError:
-    """Standard deviations of the logarithm of a population, and their reasons.
+    """Standard deviations of the logarithm of a population, and where they are from.
 
     Parameters
     ----------
     at_census, per_year : of a mid-year estimate.
     ten_years : of an area's projection ten years ahead, by type of area, with ``default``.
+    estimated : of the country's estimate; 0 where nobody has printed one.
     born, unborn : of a national age group ten years ahead, alive at the base or not.
-    age, young : of one band in one area ten years ahead; the latter within `young_ages` and for ages not yet born.
+    age, young : of one group of ages in one area ten years ahead; the latter within `young_ages` and for ages not yet born.
     persistence : of an area's error from year to year.
     because : reasons, by field.
+    cited : in a few words, where errors of estimates and of projections were printed.
     censuses : years from which estimates start.
     kinds : type of area by the first letters of its code.
     groups : ages that share an error.
-    exact : first letters of the codes of areas whose people are taken as exact.
-    table : measured errors, used in place of `ten_years`.
+    authorities : first letters of the codes of the lowest tier of authorities.
+    inside : first letters of the codes of areas that lie in an authority and have its error.
+    table : measured errors, which take the place of the standards.
     """
 
     at_census: float
     per_year: float
     ten_years: Mapping[str, float]
+    estimated: float
     born: float
     unborn: float
     age: float
@@ -129,25 +96,70 @@ class PopulationError:
     young_ages: tuple[int, int]
     persistence: float
     because: Mapping[str, str]
+    cited: tuple[str, str] = ("", "")
     censuses: tuple[int, ...] = ()
     kinds: Mapping[str, str] = field(default_factory=dict)
     groups: AgeAxis = _EVERYONE
-    exact: tuple[str, ...] = ()
+    authorities: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
     table: ErrorTable | None = None
+
+    @property
+    def types(self) -> list[str]:
+        """Types of area."""
+        return sorted({*self.kinds.values(), *self.ten_years})
 
     def kind(self, code: str) -> str:
         """Type of an area."""
         return next((kind for start, kind in self.kinds.items() if code.startswith(start)), "default")
 
-    def area(self, kind: str, since_census: float, horizon: float) -> float:
-        """SD of an area's total: ``√(σ₀² + σ(h)²)``, with ``σ(h) = σ₁₀·h/10`` unless a table measures it."""
-        base = self.at_census + self.per_year * max(since_census, 0.0)
-        if horizon <= 0:
-            return base
+    def area(self, code: str, since: float, ahead: float) -> float:
+        """SD of the logarithm of an authority's total.
+
+        ``√(σ₀² + σ(h)²)``, with σ₀ growing straight with the years since the census and ``σ(h) = σ₁₀·h/10``, unless a table
+        measures it. Straight between the horizons of a table, from σ₀ where it does not begin at 0.
+
+        Parameters
+        ----------
+        code : of the area.
+        since : years from the census to the estimate, or to the base of the projection.
+        ahead : years from the base of the projection; 0 for what was estimated or counted.
+
+        Raises
+        ------
+        ModelError
+            R512 beyond the last horizon of a table; R513 for a type of area that it does not have.
+        """
+        kind = self.kind(code)
+        base = self.at_census + self.per_year * max(since, 0.0)
         if self.table is not None:
-            return float(np.hypot(base, self.table.spread(kind, horizon)))
+            start = base if ahead > 0 else self.at_census
+            return self.table.spread((code, kind, "default"), ahead if ahead > 0 else since, start)
         ten = self.ten_years.get(kind, self.ten_years["default"])
-        return float(np.hypot(base, ten * horizon / _TEN))
+        return float(np.hypot(base, ten * max(ahead, 0.0) / _TEN))
+
+    def ages(self, code: str, since: float, ahead: float) -> tuple[Array, Array]:
+        """SD of the logarithm of each group of ages besides its area's, shape (group,): the country's, and one area's own.
+
+        Ages reached from births after the base, and those of students and young workers, are further out. Where a table
+        measures a group of ages, its area's own part is what is left of that.
+        """
+        low = np.array([band.low for band in self.groups.bands], dtype=float)
+        high = np.array([band.end for band in self.groups.bands])
+        with np.errstate(invalid="ignore"):
+            unborn = np.where(np.isinf(high), 0.0, np.clip((max(ahead, 0) - low) / (high - low), 0, 1))
+        young = (low >= self.young_ages[0] // 5 * 5) & (high <= self.young_ages[1] + 1)
+        ten = max(ahead, 0.0) / _TEN
+        national: Array = np.sqrt(unborn * self.unborn**2 + (1 - unborn) * self.born**2) * ten
+        usual = np.where(young, self.young, self.age)
+        own: Array = np.sqrt(unborn * self.young**2 + (1 - unborn) * usual**2) * ten
+        if self.table is not None and self.table.by_age:
+            names = (code, self.kind(code), "default")
+            start = self.at_census + self.per_year * max(since, 0.0) if ahead > 0 else self.at_census
+            when = ahead if ahead > 0 else since
+            whole = np.array([self.table.spread(names, when, start, band) for band in self.groups.bands])
+            own = np.sqrt(np.maximum(whole**2 - self.area(code, since, ahead) ** 2 - national**2, 0.0))
+        return national, own
 
 
 def read_population_error(shelf: Shelf) -> PopulationError:
@@ -159,100 +171,22 @@ def read_population_error(shelf: Shelf) -> PopulationError:
         If the file is wrong.
     """
     held = read_standard(shelf, FILE, _Fields)
-    ten = {name: float(value) for name, value in held.projection_error.items() if name != "because"}
+    words = {name: str(value) for name, value in held.projection_error.items() if name in ("because", "source")}
+    ten = {name: float(value) for name, value in held.projection_error.items() if name not in words}
     said = ("estimate_error", "national_error", "age_error", "persistence")
-    reasons = {name: getattr(held, name).because for name in said}
     return PopulationError(
-        held.estimate_error.at_census, held.estimate_error.per_year, ten, held.national_error.born,
-        held.national_error.unborn, held.age_error.default, held.age_error.young_adults,
-        (held.age_error.ages[0], held.age_error.ages[1]), held.persistence.value,
-        reasons | {"projection_error": str(held.projection_error.get("because", ""))}, tuple(held.censuses), held.kinds,
-        AgeAxis(tuple(
+        at_census=held.estimate_error.at_census, per_year=held.estimate_error.per_year, ten_years=ten,
+        estimated=held.national_error.estimated, born=held.national_error.born, unborn=held.national_error.unborn,
+        age=held.age_error.default, young=held.age_error.young_adults,
+        young_ages=(held.age_error.ages[0], held.age_error.ages[1]), persistence=held.persistence.value,
+        because={name: getattr(held, name).because for name in said} | {"projection_error": words.get("because", "")},
+        cited=(held.estimate_error.source, words.get("source", "")), censuses=tuple(held.censuses), kinds=held.kinds,
+        groups=AgeAxis(tuple(
             AgeBand(low, None if after is None else after - 1)
             for low, after in zip(held.age_groups, [*held.age_groups[1:], None], strict=True)
-        )), tuple(held.exact),
+        )),
+        authorities=tuple(held.authorities), inside=tuple(held.inside),
     )  # fmt: skip
-
-
-def population_draws(
-    people: ArrayLike,
-    ages: AgeAxis,
-    areas: Sequence[str],
-    years: Sequence[int],
-    error: PopulationError,
-    *,
-    base_year: int,
-    census: int,
-    kinds: Sequence[str] | None = None,
-    whole: bool = False,
-    seed: int = 0,
-    draws: int = 1000,
-) -> Array:
-    """Draws of a population whose errors fit together.
-
-    ``P(area, year, age) = P̂ · exp(ε(area, year) + ω(age, year) + ν(area, age, year) − ½ their variances)``. ε is the area's
-    own, an AR(1) in years whose spread grows with the horizon; ω is national and shared by all areas; ν is one band in one
-    area, and grows with the horizon likewise. Each leans on its value the year before. Where the areas make up the whole
-    country, ε and ν only share each band out among them, and the country has the error ω alone.
-
-    Parameters
-    ----------
-    people : shape (area, year, age), published numbers of all the areas of the whole, or of some of it.
-    ages : bands.
-    areas : codes; they key the streams, so that an area's errors are the same whatever else is asked for.
-    years : rising.
-    base_year : the last year that was estimated and not projected.
-    census : year of the census that the estimates start from.
-    kinds : type of each area, as in the standards; None for the default.
-    whole : whether the areas make up the country.
-    seed, draws : of the streams.
-
-    Returns
-    -------
-    array of shape (area, year, age, draw), people. Bands, areas and years are summed by adding draws, so that totals hold in
-    every one.
-
-    Raises
-    ------
-    QuantityError
-        If shapes do not fit.
-
-    References
-    ----------
-    Rayer S, Smith SK, Tayman J. Popul Res Policy Rev 2009;28:773-793 (what past errors tell). doi 10.1007/s11113-009-9129-z.
-    """
-    published = np.asarray(people, dtype=float)
-    if published.shape != (len(areas), len(years), len(ages.bands)):
-        raise QuantityError(f"people have shape {published.shape}, not (area, year, age)")
-    types = list(kinds or ["default"] * len(areas))
-    national = np.empty((len(years), len(ages.bands), draws))
-    own = np.empty((*published.shape, draws))
-    ahead = np.array([max(year - base_year, 0) / _TEN for year in years])
-    for a, code in enumerate(areas):
-        spread = np.array([error.area(types[a], year - census, year - base_year) for year in years])
-        lean = np.array([_lean(error, types[a], year - base_year) for year in years])
-        path = _paths(f"population:{code}", census, years, error.persistence, seed, draws)
-        own[a] = (_centred(spread, path) - lean[:, None])[:, None, :]
-    for b, band in enumerate(ages.bands):
-        label = ages.labels[b]
-        unborn = np.array([band.low < year - base_year for year in years])
-        young = band.low <= error.young_ages[1] and band.end > error.young_ages[0]
-        path = _paths(f"population:national:{label}", census, years, error.persistence, seed, draws)
-        national[:, b] = _centred(np.where(unborn, error.unborn, error.born) * ahead, path)
-        spread = np.where(unborn | young, error.young, error.age) * ahead
-        for a, code in enumerate(areas if spread.any() else ()):
-            own[a, :, b] += _centred(
-                spread, _paths(f"population:{code}:{label}", census, years, error.persistence, seed, draws)
-            )
-    drawn: Array = published[..., None] * np.exp(own)
-    if whole:
-        target, summed = published.sum(axis=0)[..., None], drawn.sum(axis=0)
-        drawn *= np.divide(target, summed, out=np.ones_like(summed), where=summed > 0)
-    return drawn * np.exp(national)
-
-
-def _lean(error: PopulationError, kind: str, horizon: float) -> float:
-    return error.table.lean(kind, horizon) if error.table is not None and horizon > 0 else 0.0
 
 
 def path_of(component: str, first: int, year: int, persistence: float, seed: int, draws: int) -> Array:
@@ -266,16 +200,6 @@ def path_of(component: str, first: int, year: int, persistence: float, seed: int
     for more in fresh[1:]:
         path = persistence * path + np.sqrt(1 - persistence**2) * more
     return path
-
-
-def _paths(component: str, first: int, years: Sequence[int], persistence: float, seed: int, draws: int) -> Array:
-    return np.stack([path_of(component, first, year, persistence, seed, draws) for year in years])
-
-
-def _centred(spread: Array, path: Array) -> Array:
-    """Errors of a logarithm whose exponential has mean one."""
-    moved: Array = spread[:, None] * path - 0.5 * spread[:, None] ** 2
-    return moved
 
 
 def horizon_flags(years: Sequence[int], base_year: int, long: float) -> tuple[str, ...]:

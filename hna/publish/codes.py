@@ -44,7 +44,7 @@ CODES: dict[str, str] = {
     "R423": "The area whose total is to be held is in no population.",
     "R431": "Smoothing a synthetic estimate on a map adds no information.",
     "R432": "There are too few areas for a spatial model.",
-    "R512": "The year lies beyond what past projections were checked for.",
+    "R512": "The year lies beyond the numbers of people, or beyond the years for which their errors were measured.",
     "R513": "The measured errors of projections have no such type of area.",
     "R522": "The estimate is of a need in one group of people, and the population counts another.",
     "R523": "Counts by practice cannot be brought to residents: who is registered where is not all there.",

@@ -5,17 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import hna
 from hna.answers.need import blocks, need
 from hna.answers.people_factors import group_shares
+from hna.answers.sensitivity import sensitivity
 from hna.answers.stream import summarise
-from hna.evidence.population import read_population
+from hna.evidence.population import read_population, split_sex
 from hna.evidence.shelf import Shelf
+from hna.evidence.source import AreasSource
 from hna.measure.ages import AgeAxis, AgeBand
+from hna.measure.areas import Area
 from hna.model.people_error import with_error
 from hna.model.rates import make_rates
 from hna.model.spec import read_model
+from hna.run import Request, assess
 
 SHELF = Shelf()
 PLACES = ["E06000006", "E08000014"]
@@ -95,7 +101,7 @@ def test_one_error_serves_every_need(dementia):
 
 def test_a_region_is_the_sum_of_its_authorities_in_every_draw():
     region = people("ons-mye-2023", ["E12000002"])
-    inside = region.error.parts["E12000002"]
+    inside = [region.error.authorities[n] for n in region.error.parts["E12000002"]]
     assert "E06000006" in inside
     lower = people("ons-mye-2023", list(inside))
     whole = region.people.sum(axis=(2, 3))[0, 0] * region.error.factors("E12000002", 2023, 1, 500)
@@ -120,6 +126,93 @@ def test_ages_are_divided_among_the_groups_that_share_an_error():
     assert shares[0, 0, 0, 0].tolist() == [1, 0, 0, 0]
     fine = replace(here, error=None).people[0, 0, 0]
     assert shares[1, 0, 0, 0, 2] == pytest.approx(fine[16:20].sum() / fine[16:25].sum())
+
+
+def test_authorities_errors_add_up_to_the_countrys_in_every_draw():
+    """The country's path is drawn first: its estimate has no error of its own, and what exponents leave is a hundredth."""
+    error = people("ons-mye-2023").error
+    weights = error.living[0].sum(axis=1) / error.living[0].sum()
+    logs = np.log([error.factors(code, 2023, 1, 300)[0] for code in error.authorities])
+    assert (weights @ logs).std() < 1e-12
+    country = error.factors("E92000001", 2023, 1, 300)
+    shares = error.living[0].sum(axis=0) / error.living[0].sum()
+    assert (shares @ country).std() < 1e-5
+    alone = [np.exp(0.0088 * np.random.default_rng(n).standard_normal(300)) for n in range(len(weights))]
+    assert (weights @ alone).std() > 40 * (shares @ country).std()
+
+
+def test_the_country_projected_is_out_by_its_own_path():
+    error = people("ons-snpp-2018", years=(2028,)).error
+    drawn = np.log(error.factors("E92000001", 2028, 1, 500)).std(axis=1)
+    assert drawn == pytest.approx(error.error.ages("E06000006", 7, 10)[0], rel=0.12)
+    assert error.whole
+
+
+def small_ones(count=6):
+    """Small areas of Halton, its people divided among them."""
+    lookup = pd.read_parquet(SHELF.folder(AreasSource, "lsoa11-ltla22") / "table.parquet")
+    codes = lookup.loc[lookup["parent"] == PLACES[0], "child"].tolist()[:count]
+    halton = read_population(SHELF, "ons-mye-2020", PLACES[:1])
+    parts = np.random.default_rng(1).dirichlet(np.ones(count), halton.people.shape[2:])
+    shared = halton.people[0, 0][..., None] * parts
+    below = tuple(Area(code, code) for code in codes)
+    return halton, replace(halton, areas=below, people=np.moveaxis(shared, -1, 0)[:, None])
+
+
+def test_small_areas_move_with_their_authority(dementia):
+    """People, and expected need, of small areas add up to the authority's own draws, not to others."""
+    halton, below = small_ones()
+    above, below = with_error(SHELF, halton), with_error(SHELF, below)
+    ours = above.error.factors(PLACES[0], 2020, 1, 500)
+    for area in below.areas:
+        assert np.array_equal(below.error.factors(area.code, 2020, 1, 500), ours)
+    assert below.error.sd(below.areas[0].code, 2020) == above.error.sd(PLACES[0], 2020)
+    assert "for its authority" in below.bridges[-1]
+    exact = replace(dementia, defaults=replace(dementia.defaults, realised_below=0.0))
+    errors_of = dict.fromkeys((area.code for area in below.areas), PLACES[0])
+    whole = need(exact, above).draws.values.ravel()
+    summed = summarise(exact, below, errors_of=errors_of, keep_draws=True).draws[0].sum(axis=0).ravel()
+    np.testing.assert_allclose(summed, whole, rtol=1e-9)
+    bare = need(exact, halton).draws.values.ravel()
+    assert np.abs(whole / bare - 1).max() > 0.01
+
+
+def test_a_small_area_without_a_known_authority_is_exact(small):
+    small.population("own-wards", small.people_rows({"E05999999": "Nowhere"}))
+    found = with_error(small.shelf, read_population(small.shelf, "own-wards"))
+    assert found.error is None
+    assert "taken as exact" in found.bridges[-1]
+
+
+def test_both_doors_give_the_same_interval():
+    """`hna run` and the functions of Python answer one question alike; `error=False` takes people as exact."""
+    report = assess(
+        Request(needs=("dementia",), areas=("Halton",), years=(2028,), population="ons-snpp-2018", draws=1000, by=())
+    )
+    table = report.answers[0].figures
+    row = table[(table["quantity"] == "need") & (table["severity"] == "") & (table["year"] == 2028)].iloc[0]
+    rates = hna.rates("dementia", draws=1000)
+    by_sex = hna.population("ons-mye-2023", "Halton")
+
+    def interval(**more):
+        persons = hna.population("ons-snpp-2018", "Halton", 2028, **more)
+        return hna.need(rates, split_sex(persons, by_sex)).interval().iloc[0]
+
+    found, exact = interval(), interval(error=False)
+    assert [found[name] for name in ("estimate", "lower", "upper")] == pytest.approx(
+        [row[name] for name in ("estimate", "lower", "upper")], rel=1e-9
+    )
+    assert exact["estimate"] == pytest.approx(row["estimate"])
+    assert np.log(exact["upper"] / exact["lower"]) < 0.995 * np.log(row["upper"] / row["lower"])
+
+
+def test_the_error_of_people_is_a_group_of_the_sensitivity(dementia):
+    here = people("ons-snpp-2018", PLACES[:1], (2043,))
+    halved = replace_persons(dementia, here)[1]
+    with_people = sensitivity(dementia, SHELF, halved, PLACES[0], 2043).table.set_index("group")["share"]
+    assert with_people["population"] > 0.05
+    still = sensitivity(dementia, SHELF, replace(halved, error=None), PLACES[0], 2043).table
+    assert "population" not in set(still["group"])
 
 
 def test_registered_people_and_censuses_are_taken_as_they_are(small):
