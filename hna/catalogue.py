@@ -19,6 +19,7 @@ from hna.evidence.source import (
     PrevalenceSource,
     Source,
 )
+from hna.model.cited import data_of, found_in_places
 from hna.model.spec import Model, json_schema, read_model
 
 
@@ -43,7 +44,7 @@ def list_models(shelf: Shelf) -> list[dict[str, Any]]:
         model = read_model(file)
         rows.append(
             {"need": model.need, "title": model.title, "chapter": model.chapter, "ages": model.ages,
-             "sources": ", ".join(used.source for used in model.prevalence.sources),
+             "sources": ", ".join([*(used.source for used in model.prevalence.sources), *data_of(model)]),
              "known": ", ".join(use.source for use in model.known)}
         )  # fmt: skip
     return rows
@@ -77,6 +78,7 @@ def bibtex(shelf: Shelf, need: str) -> str:
     records += [shelf.record(CrosswalkSource, name) for name in corrected]
     hidden = [one for one in (model.prevalence.multiplier, model.prevalence.lists) if one is not None]
     records += [shelf.record(KnownSource, one.known) for one in hidden]
+    records += found_in_places(shelf, model)
     if model.prevalence.severity:
         records.append(shelf.record(PrevalenceSource, model.prevalence.severity))
     for step in model.local:

@@ -24,17 +24,22 @@ from hna.evidence.source import (
     ErrorSource,
     FlowsSource,
     KnownSource,
+    MeasuresSource,
     PopulationSource,
     PrevalenceSource,
+    SurveySource,
     fingerprint,
     read_record,
 )
+from hna.evidence.survey import read_measures, read_survey
+from hna.model.cited import data_of
 from hna.model.error_table import read_error_table
 from hna.model.projection import read_population_error
 from hna.model.rates import make_rates
 from hna.model.spec import Model, read_model
 
 _FEW = 50
+_UNFITTED = "R393"
 _SHA = re.compile(r"^sha256:.*$", re.MULTILINE)
 
 
@@ -49,7 +54,8 @@ class StudyLine:
     age : years from the middle of the fieldwork to the middle of the year of the check.
     bias : overall risk of bias, or blank where it was not appraised.
     tool : checklist used, or blank.
-    part : ``rate``; ``severity`` where only the split into strata rests on it; ``crosswalk`` where a correction does.
+    part : ``rate``; ``answers`` of a survey from which rates are found; ``severity`` where only the split into strata rests
+        on it; ``crosswalk`` where a correction does.
     """
 
     id: str
@@ -119,11 +125,15 @@ def check_shelf(shelf: Shelf, year: int | None = None) -> Findings:
             used |= {source.source for source in model.prevalence.sources} | {model.prevalence.severity or ""}
             used |= {step.source for step in model.local}
             used |= set((model.prevalence.trend.sources if model.prevalence.trend else None) or ())
+            used |= set(data_of(model))
             for use in model.known:
                 read_counts(shelf, use)
             make_rates(model, shelf, _FEW)
             found.evidence.append(evidence_of(shelf, model, now))
         except HnaError as error:
+            if error.codes == (_UNFITTED,):  # of the run's own draws and seed: nothing is wrong with the files
+                found.warnings.append(f"models/{name}.yaml rests on draws made ahead: `hna fit {name}` makes them")
+                continue
             found.note(error)
             continue
         if not model.limits:
@@ -142,9 +152,10 @@ def evidence_of(shelf: Shelf, model: Model, year: int) -> EvidenceLine:
     """The evidence behind one need, with fieldwork aged to the middle of a year."""
     parts = [(source.source, "rate") for source in model.prevalence.sources]
     parts += [(model.prevalence.severity, "severity")] if model.prevalence.severity else []
+    parts += [(model.prevalence.survey.sample, "answers")] if model.prevalence.survey else []
     studies = []
     for name, part in parts:
-        record = shelf.record(PrevalenceSource, name)
+        record = shelf.record(SurveySource, name) if part == "answers" else shelf.record(PrevalenceSource, name)
         study, middle = record.study, record.study.mid_fieldwork
         studies.append(
             StudyLine(
@@ -156,8 +167,8 @@ def evidence_of(shelf: Shelf, model: Model, year: int) -> EvidenceLine:
         cited = shelf.record(CrosswalkSource, name).citation.short
         studies.append(StudyLine(name, cited, None, None, "", "", "crosswalk"))
     lacks = (
-        ("No record of an appraisal", any(not study.bias for study in studies if study.part == "rate")),
-        ("No date of fieldwork", any(study.fieldwork is None for study in studies if study.part == "rate")),
+        ("No record of an appraisal", any(not study.bias for study in studies if study.part != "severity")),
+        ("No date of fieldwork", any(study.fieldwork is None for study in studies if study.part != "severity")),
         ("No national guidance listed", not model.best_practice),
     )
     missing = (*(one.item for one in model.missing_core_data), *(text for text, true in lacks if true))
@@ -187,6 +198,10 @@ def _check_sources(shelf: Shelf, found: Findings, used: set[str]) -> None:
                     read_composition(shelf, name)
                 elif kind is CrosswalkSource:
                     read_pairs(shelf, name)
+                elif kind is SurveySource:
+                    read_survey(shelf, name)
+                elif kind is MeasuresSource:
+                    read_measures(shelf, name)
                 elif name.endswith(SHAPES):
                     read_rings(shelf, name)
                 elif name.endswith(HEXAGONS):
@@ -196,7 +211,7 @@ def _check_sources(shelf: Shelf, found: Findings, used: set[str]) -> None:
                 continue
             if read_record(folder / "source.yaml").sha256 is None:
                 found.warnings.append(f"{folder / 'source.yaml'} has no sha256: --fix-fingerprints writes it")
-            if isinstance(record, PrevalenceSource) and name not in used and not record.unused:
+            if isinstance(record, PrevalenceSource | SurveySource) and name not in used and not record.unused:
                 found.warnings.append(f"{folder / 'source.yaml'} is used by no model: say why under `unused`")
 
 

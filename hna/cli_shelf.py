@@ -24,6 +24,7 @@ Workspace = Annotated[
         "--workspace", "-w", metavar="DIR", help="Folder with your own models/, prevalence_sources/, data/; read first."
     ),
 ]
+_PARTS = {"severity": " (split by severity)", "crosswalk": " (corrects a rate)", "answers": " (answers in places)"}
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -115,8 +116,8 @@ def _evidence(lines: Sequence[EvidenceLine], width: int) -> Iterator[str]:
 
 def _study(study: StudyLine, width: int) -> Iterator[tuple[str, str, str, str]]:
     """A source with its fieldwork, age and risk of bias; a name that is too long goes on below."""
-    said = {"severity": " (split by severity)", "crosswalk": " (corrects a rate)"}.get(study.part, "")
-    first, *rest = textwrap.wrap(f"{study.id}{said}", width, initial_indent="  ", subsequent_indent="    ")
+    name = f"{study.id}{_PARTS.get(study.part, '')}"
+    first, *rest = textwrap.wrap(name, width, initial_indent="  ", subsequent_indent="    ")
     if study.part == "crosswalk":
         yield first, "", "", ""
         return

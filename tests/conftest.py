@@ -35,6 +35,15 @@ CITATION: dict[str, object] = {
     "url": None,
     "licence": "own work",
 }
+STUDY: dict[str, object] = {
+    "design": "survey",
+    "frame": "both",
+    "fieldwork": [2022, 2022],
+    "geography": "Mereshire",
+    "sample_size": 2000,
+    "response_rate": 0.6,
+    "exclusions": None,
+}
 EXACT: dict[str, object] = {"study": 0.0, "transport": 0.0, "staleness": 0.0, "because": "none, to see one thing"}
 AREAS = {"N01": "Northmere", "S02": "Southmere"}
 
@@ -65,15 +74,7 @@ class Workspace:
             "decimals": 1,
             "uncertainty": {"given": "interval", "level": 0.95},
             "severity": None,
-            "study": {
-                "design": "survey",
-                "frame": "both",
-                "fieldwork": [2022, 2022],
-                "geography": "Mereshire",
-                "sample_size": 2000,
-                "response_rate": 0.6,
-                "exclusions": None,
-            },
+            "study": STUDY,
             "appraisal": {"tool": "hoy-2012", "overall": "low", "notes": None},
             "citation": CITATION,
             "read_from": "primary table",
@@ -132,6 +133,30 @@ class Workspace:
             "read_from": "primary table",
         }
         _write(self.root / "data" / "crosswalks" / name, record | fields, rows)
+
+    def survey(self, name: str = "own-survey", rows: Iterable[Row] = (), **fields: Any) -> None:
+        record: dict[str, object] = {
+            "id": name,
+            "kind": "survey",
+            "condition": "sleeplessness",
+            "case_definition": "answers yes to three questions",
+            "measure": "point",
+            "study": STUDY,
+            "appraisal": {"tool": "hoy-2012", "overall": "low", "notes": None},
+            "citation": CITATION,
+            "read_from": "primary table",
+        }
+        _write(self.root / "data" / "surveys" / name, record | fields, rows)
+
+    def measures(self, name: str = "own-measures", rows: Iterable[Row] = (), **columns: str) -> None:
+        record = {
+            "id": name,
+            "kind": "measures",
+            "columns": columns,
+            "citation": CITATION,
+            "read_from": "primary table",
+        }
+        _write(self.root / "data" / "measures" / name, record, rows)
 
     def lookup(self, name: str, rows: Iterable[Row]) -> None:
         record = {"id": name, "kind": "areas", "citation": CITATION, "read_from": "secondary table"}

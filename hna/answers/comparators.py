@@ -130,15 +130,26 @@ class Surroundings:
         return self._shelf.once(("nesting", code), lambda: self._nesting(code))
 
     def _nesting(self, code: str) -> tuple[Nesting, tuple[str, ...]]:
-        used: list[str] = []
-        merged: dict[str, tuple[str, ...]] = {}
-        for name in self._names(False):
-            used.append(name)
-            for child, parents in self._lookup(name).parents.items():
-                merged[child] = tuple(dict.fromkeys((*merged.get(child, ()), *parents)))
-            if ENGLAND in Nesting(merged).ancestors(code):
+        names = tuple(self._names(False))
+        used: tuple[str, ...] = ()
+        for n in range(len(names)):
+            used = names[: n + 1]
+            if ENGLAND in self._merged(used).ancestors(code):
                 break
-        return Nesting(merged), tuple(used)
+        return self._merged(used), used
+
+    def _merged(self, names: tuple[str, ...]) -> Nesting:
+        """Several lookups as one, formed once a shelf."""
+
+        def merge() -> Nesting:
+            if not names:
+                return Nesting({})
+            merged = dict(self._merged(names[:-1]).parents)
+            for child, parents in self._lookup(names[-1]).parents.items():
+                merged[child] = tuple(dict.fromkeys((*merged.get(child, ()), *parents)))
+            return Nesting(merged)
+
+        return self._shelf.once(("merged", names), merge)
 
     def sources(self, code: str, kinds: Sequence[Kind] = KINDS) -> list[AreasSource]:
         """The lookups that say what an area is set beside."""

@@ -50,6 +50,7 @@ WHOLE = 0.9999
 """From this share of the people on, a region or England counts as whole: lookups and populations may differ by rounding."""
 
 _SYNTHETIC = "it rests on the same published rates applied to each population"
+_FOUND = "it leans on what was found in other places"
 _NO_TRANSPORT = "the model allows places no error of their own"
 _FEW_DRAWS = "there are too few draws"
 _TINY = 1e-9
@@ -232,7 +233,7 @@ class _Maker:
         }  # fmt: skip
 
     def _prevalence(self, area: Area, year: int, people: People, comparator: Comparator) -> Iterator[dict[str, object]]:
-        """Expected prevalence side by side: it holds nothing local but age and sex, so it is not tested (R401)."""
+        """Expected prevalence side by side, not tested: it holds nothing local (R401), or leans on other places."""
         pool = Pool(comparator, (comparator.code,)) if comparator.code in people.at else None
         if pool is None and comparator.kind == "statistical-neighbours":
             pool = self.around.pool(comparator, area.code, people.at)
@@ -242,8 +243,10 @@ class _Maker:
         n = float(people.total([area.code]).sum())
         value = people.headline(pool.members) / float(people.total(pool.members).sum())
         difference = float(figure["estimate"]) - value
-        flags = {*str(figure["flags"]).split(), "R401", *(["W861"] if pool.missing else [])}
-        reason = f"{_SYNTHETIC} (R401)"
+        flags = {*str(figure["flags"]).split(), *(["W861"] if pool.missing else [])}
+        reason = _FOUND
+        if not self.rates.found_in_places:
+            flags, reason = flags | {"R401"}, f"{_SYNTHETIC} (R401)"
         # One rate for all ages is the same everywhere: the last digit of a division is no difference.
         word = "not_comparable" if abs(difference) <= 1e-12 * value else "not_tested"
         yield self.row(area, year, "prevalence", comparator, {
@@ -356,7 +359,7 @@ class _Local:
         beside: tuple[float, float, float],
     ) -> dict[str, object]:
         rates, level, polarity = self.maker.rates, self.maker.level, self._polarity(quantity)
-        why = "" if rates.has_transport else _NO_TRANSPORT
+        why = "" if rates.has_transport or rates.found_in_places else _NO_TRANSPORT
         why = why or ("" if rates.size * (1 - level) / 2 >= 1 else _FEW_DRAWS)
         word = "not_tested" if why else word_of(difference, found, polarity, level)
         codes = flags.union(str(self.figure(quantity)["flags"]).split())

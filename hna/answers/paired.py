@@ -75,7 +75,8 @@ def assumed(rates: Rates) -> set[str]:
     """W731 where the error of a place was assumed, and not given with its reason."""
     return (
         {"W731"}
-        if any(part.transport == 0 or part.reasons["transport"].startswith("default") for part in rates.parts)
+        if not rates.found_in_places
+        and any(part.transport == 0 or part.reasons["transport"].startswith("default") for part in rates.parts)
         else set()
     )
 

@@ -12,6 +12,8 @@ Array = NDArray[np.float64]
 _TILE = 2**15
 SMALL = 4.0
 """Below this many expected people the distribution is searched step by step; above, its expansion is used."""
+_RARE = 0.25
+"""Variance of one draw below which the expansion breaks down, and that draw is searched too."""
 
 
 def scores_at(points: Array) -> Array:
@@ -99,6 +101,7 @@ def _expand(tile: slice, expected: Array, size: Array, scores: Scores, out: Arra
     chance += 1.0
     np.maximum(chance, 0.0, out=chance)
     variance = mean * chance
+    rare = np.nonzero(variance < _RARE) if variance.min() < _RARE else None
     np.maximum(variance, 1e-12, out=variance)
     np.sqrt(variance, out=found)
     variance *= 1 / most
@@ -117,6 +120,13 @@ def _expand(tile: slice, expected: Array, size: Array, scores: Scores, out: Arra
     np.floor(found, out=found)
     np.maximum(found, 0.0, out=found)
     np.minimum(found, most, out=found)
+    if rare is not None:
+        # Hardly anybody, or all but everybody: the few on the rarer side are searched for.
+        there, people, points = mean[rare], size[tile][rare[0]], ndtr(scores.scores[tile][rare])
+        most_of = 2 * there > people
+        fewer = np.where(most_of, people - there, there)
+        counted = _search(fewer[:, None], people, np.where(most_of, 1 - points, points)[:, None])[:, 0]
+        found[rare] = np.where(most_of, people - counted, counted)
 
 
 def _search(expected: Array, size: Array, points: Array) -> Array:

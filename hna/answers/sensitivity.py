@@ -177,7 +177,10 @@ class _Inputs:
     ) -> None:
         seed = int.from_bytes(hashlib.sha256(f"{rates.seed}:second sample".encode()).digest()[:6], "big")
         self.seeds = {"first": rates.seed, "second": seed}
-        self.samples = {"first": rates, "second": make_rates(rates.model, shelf, rates.size, seed)}
+        second = make_rates(rates.model, shelf, rates.size, seed)
+        if rates.found_in_places:
+            rates, second = rates.in_place(area), second.in_place(area)
+        self.samples = {"first": rates, "second": second}
         self.rates, self.area, self.year, self.shelf = rates, area, year, shelf
         codes = [held.code for held in population.areas]
         if area not in codes:
@@ -270,7 +273,7 @@ class _Inputs:
         inner, outer = drawn["local"], drawn["benchmark"]
         if isinstance(inner, Benchmarked) and isinstance(outer, Benchmarked):
             found: Carried = outer.of(inner.inner, outer.total)
-        elif inner is not None:
+        elif isinstance(inner, Carried):
             found = inner
         else:
             raise QuantityError("these rates have no local step")

@@ -42,6 +42,12 @@ _COMBINED_WORDS = {
     "hierarchical-by-age": "sampling and study errors of the studies pooled by age, and how much they differ",
     "capture-recapture": "chance in how the lists overlap",
     "multiplier": "sampling error of the share of all who are known",
+    "survey": "chance in who was asked, in all areas that were asked together",
+    "map": "chance in the counts of all areas together",
+}
+_PLACE_WORDS = {
+    "survey": "what the survey says of this place: answers given here, who lives here, and places like it",
+    "map": "what the counts say of this place: its own, and those of the places around it",
 }
 _STEP_WORDS = {
     "sampling": "the study's own sampling error and rounding",
@@ -87,6 +93,8 @@ def waterfall(rates: Rates, population: Population, level: float) -> tuple[Water
 
     combined = _COMBINED_WORDS.get(rates.model.prevalence.combine)
     words = _STEP_WORDS | ({"sampling": combined} if combined else {})
+    if rates.found_in_places:
+        words |= {"local": _PLACE_WORDS[rates.model.prevalence.combine]}
     before = here if rates.local is None else ""
     shared = TERMS[:-1]
     # Each correction of the sources beside what was there before it.
@@ -98,15 +106,21 @@ def waterfall(rates: Rates, population: Population, level: float) -> tuple[Water
     local = rates.local.steps if rates.local else {}
     for name, one in local.items():
         add(name, replace(rates, local=one), here, shared)
-    add("transport", rates, here, TERMS)
+    if not rates.found_in_places:  # how places differ is in the rate of each
+        add("transport", rates, here, TERMS)
     # Without one error, by what is left.
     alone = {}
     for name in shared:
         alone[name] = spread[-1] - float(need(rates, here, tuple(term for term in TERMS if term != name)).var())
+    if rates.found_in_places:
+        # What all places share is carried by the rate of all together; the rest is the place's own.
+        own, together = float(need(rates, here, ()).var()), spread[0] * (point / steps[0].estimate) ** 2
+        alone |= {"sampling": min(own, together), "local": max(own - together, 0.0)}
+        local = {}
     for name in local if rates.local else ():
         left = replace(rates, local=rates.local.without(name))  # type: ignore[union-attr]
         alone[name] = spread[-1] - float(need(left, here, TERMS).var())
-    if rates.local is not None or rates.before:
+    if (rates.local is not None or rates.before) and not rates.found_in_places:
         # Of a rate still to be corrected, as if the corrections after it were known; carried to the place, likewise.
         held = [*(one.still for one in rates.before), rates]
         bare = [replace(one, local=None if rates.local is None else rates.local.without(*local)) for one in held]

@@ -94,7 +94,7 @@ def held_of(
         "known-count": gap is not None,
         "signed-gap": gap is not None,
         "two-sources": len(used) > 1,
-        "local-adjustment": bool(model.local),
+        "local-adjustment": bool(model.local) or found.rates.found_in_places,
         "overlap": len(services) == 1 or (len(services) > 1 and bool(model.overlaps)),
         "sensitivity": len(found.waterfall) > 1,
         "corporate-evidence": any(voice.need == need and voice.approach == "corporate" for voice in voices),

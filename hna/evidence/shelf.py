@@ -17,9 +17,11 @@ from hna.evidence.source import (
     ErrorSource,
     FlowsSource,
     KnownSource,
+    MeasuresSource,
     PopulationSource,
     PrevalenceSource,
     Source,
+    SurveySource,
     fingerprint,
     read_record,
 )
@@ -33,6 +35,8 @@ FOLDERS: dict[type[Source], str] = {
     CrosswalkSource: "data/crosswalks",
     FlowsSource: "data/flows",
     ErrorSource: "data/population-error",
+    SurveySource: "data/surveys",
+    MeasuresSource: "data/measures",
 }
 TABLES = ("table.csv", "table.parquet")
 WORKSPACE_FOLDERS = ("models", "prevalence_sources", "data")
@@ -47,6 +51,8 @@ AnySource = TypeVar(
     CrosswalkSource,
     FlowsSource,
     ErrorSource,
+    SurveySource,
+    MeasuresSource,
 )
 Result = TypeVar("Result")
 

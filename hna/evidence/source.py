@@ -276,6 +276,42 @@ class FlowsSource(_Source):
     """Day of the count."""
 
 
+class SurveySource(_Source):
+    """Answers of people in places, one row a person or a cell, from which rates for every place are made."""
+
+    kind: Literal["survey"]
+    """What the table holds."""
+    condition: str
+    """The need, in the field's words."""
+    case_definition: str
+    """Answers and threshold that make a case."""
+    measure: Annotated[str, Field(pattern=r"^(point|lifetime|period-[1-9]\d*)$")]
+    """point, period-<months> or lifetime."""
+    study: Study
+    """How people were chosen and asked."""
+    appraisal: Appraisal
+    """How far it may be biased."""
+    weights: str | None = None
+    """What the column `weight` makes up for; required where there is one."""
+    deprivation_levels: Annotated[int, Field(ge=2, le=20)] | None = None
+    """How many levels the column `deprivation` numbers, from 1, the most deprived; required where there is one."""
+    columns: dict[str, str] = {}
+    """Further columns of the table, such as strata or a region, and what each is."""
+    applicability: Applicability | None = None
+    """Population, setting, time, definition, service system: 1 to 5, each with its reason."""
+    unused: str | None = None
+    """Why no model uses this survey."""
+
+
+class MeasuresSource(_Source):
+    """What is known of whole areas, such as a share of households without a car, one row an area."""
+
+    kind: Literal["measures"]
+    """What the table holds."""
+    columns: Annotated[dict[str, str], Field(min_length=1)]
+    """Columns of the table beside area_code and area_name, and what each is."""
+
+
 Source = (
     PrevalenceSource
     | PopulationSource
@@ -285,6 +321,8 @@ Source = (
     | CrosswalkSource
     | FlowsSource
     | ErrorSource
+    | SurveySource
+    | MeasuresSource
 )
 KINDS: dict[str, type[Source]] = {
     "prevalence": PrevalenceSource,
@@ -295,6 +333,8 @@ KINDS: dict[str, type[Source]] = {
     "composition": CompositionSource,
     "crosswalk": CrosswalkSource,
     "flows": FlowsSource,
+    "survey": SurveySource,
+    "measures": MeasuresSource,
 }
 
 

@@ -7,7 +7,8 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hna.errors import Fault, ModelError, SourceError
+from hna.model.fit_sampler import Diagnostics
 
 Array = NDArray[np.float64]
 
@@ -24,6 +26,32 @@ FORM = 1
 
 FOLDER = "fits"
 """Of a workspace, or of the shipped shelf."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing of a model that may be slow to fit.
+
+    Parameters
+    ----------
+    what : in one word; the fit is stored as ``<need>-<what>``.
+    key : fingerprint of all that it rests on, of draws and of the seed.
+    ahead : whether the model asks for a sampler, however good the quick approximation.
+    quick : gives the quick approximation's Pareto k̂, or raises R391 or R392 where it may not be trusted.
+    sample : called with the sampler's name, gives draws by name and diagnostics, passed or not.
+    """
+
+    what: str
+    key: str
+    ahead: bool
+    quick: Callable[[], float]
+    sample: Callable[[str], tuple[Mapping[str, Array], Diagnostics]]
+
+
+def cut(drawn: Array, draws: int) -> Array:
+    """So many draws of those that a sampler made, evenly from all of its chains; the first axis is of draws."""
+    found: Array = drawn[np.floor(np.linspace(0, len(drawn), draws, endpoint=False)).astype(int)]
+    return found
 
 
 def fingerprint(*parts: object) -> str:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hna.errors import ModelError
 from hna.measure.ages import AgeAxis, AgeBand
 from hna.measure.draws import normal, uniform
 from hna.measure.estimate import Estimate
 from hna.model.defaults import Defaults
 from hna.model.distribution import shift_logit
 from hna.model.local_steps import Carried
+from hna.model.places import Places
 from hna.model.rates_parts import Part, share_draws, share_mean, spread_over
 from hna.model.spec import Model
 from hna.model.trend_part import RateTrend
@@ -55,7 +57,8 @@ class Rates(Estimate):
     defaults : what was assumed.
     scenarios : the same need resting on each further source alone, where the model asks for an envelope; the rates
         themselves then rest on the first source named.
-    local : what carries the rate to a place by who lives there; None where every place has the same rate.
+    local : what carries the rate to a place by who lives there, or rates that are found in each place; None where every
+        place has the same rate.
     trend : how the rate changes from year to year; None for the constant rate, which is the headline.
     scenario : which scenario this is: the id of the source it rests on, or `trend`; blank for the headline.
     before : the rate before each correction of its sources, for showing what that did.
@@ -71,7 +74,7 @@ class Rates(Estimate):
     defaults: Defaults = None  # type: ignore[assignment]
     notes: tuple[str, ...] = ()
     scenarios: tuple[Rates, ...] = ()
-    local: Carried | None = None
+    local: Carried | Places | None = None
     trend: RateTrend | None = None
     scenario: str = ""
     before: tuple[Before, ...] = ()
@@ -95,6 +98,11 @@ class Rates(Estimate):
     def has_transport(self) -> bool:
         """Whether areas have errors of their own."""
         return any(part.transport > 0 for part in self.parts)
+
+    @property
+    def found_in_places(self) -> bool:
+        """Whether places have rates that were found there, by answers or counts, and not carried there."""
+        return isinstance(self.local, Places)
 
     @property
     def by_area(self) -> bool:
@@ -136,6 +144,15 @@ class Rates(Estimate):
             blocks.append(top)
         return np.concatenate(blocks, axis=-1)
 
+    def in_place(self, area: str) -> Rates:
+        """The rates that were found in one place, as rates that belong to no other."""
+        if not isinstance(self.local, Places):
+            raise ModelError(f"rates of {self.model.need} are not found in places")
+        part = self.groups[0][0]
+        mean = self.local.mean(area).reshape(part.layers.mean.shape)
+        layers = replace(part.layers, mean=mean, draws=self.local.draws(area)[None])
+        return replace(self, groups=((replace(part, layers=layers),),), local=None)
+
     def at(self, area: str, year: int, terms: Sequence[str] = TERMS, errors_of: str | None = None) -> Array:
         """Draws of the rate in an area and year.
 
@@ -161,6 +178,8 @@ class Rates(Estimate):
     def _at(self, area: str, year: int, terms: Sequence[str], errors_of: str | None) -> Array:
         if self.local is None or not area:
             return self._drawn(errors_of or area, year, terms)
+        if isinstance(self.local, Places):
+            return replace(self.in_place(area), trend=None).at("", year, terms)
         before = tuple(term for term in terms if term != "transport")
         national = self._drawn("", year, before)
         key = (year if self.changes_by_year else 0, before)

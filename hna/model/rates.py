@@ -19,6 +19,7 @@ from hna.model.distribution import shift_logit
 from hna.model.hidden_lists import listed_parts
 from hna.model.hidden_part import multiplied_part
 from hna.model.local_steps import carried
+from hna.model.places import Places
 from hna.model.pool_ages_part import pooled_by_age_part
 from hna.model.pool_part import pooled_part
 from hna.model.rate_draws import TERMS, Before, Rates
@@ -34,6 +35,7 @@ from hna.model.rates_parts import (
     same_ages,
 )
 from hna.model.spec import Model
+from hna.model.survey_part import survey_part
 from hna.model.trend_part import NAME as TREND
 from hna.model.trend_part import trend_part
 
@@ -99,9 +101,13 @@ def _combined(model: Model, shelf: Shelf, draws: int, seed: int, how: Correcting
     combine = model.prevalence.combine
     also: tuple[Cited, ...] = ()
     beside: tuple[Part, ...] = ()
-    if combine == "multiplier":
-        part, also = multiplied_part(model, shelf, draws, seed, defaults, how)
+    places: Places | None = None
+    if combine in _FOUND:
+        part, places, also = _FOUND[combine](model, shelf, draws, seed, defaults)
         groups: list[tuple[Part, ...]] = [(part,)]
+    elif combine == "multiplier":
+        part, also = multiplied_part(model, shelf, draws, seed, defaults, how)
+        groups = [(part,)]
     elif combine == "capture-recapture":
         (part, *others), also = listed_parts(model, shelf, draws, seed, defaults)
         groups, beside = [(part,)], tuple(others)
@@ -120,10 +126,11 @@ def _combined(model: Model, shelf: Shelf, draws: int, seed: int, how: Correcting
     said = tuple(f"by another model of the lists: {note}" for one in beside for note in one.layers.notes[:1])
     return replace(
         found, citations=(*found.citations, *also), scenarios=scenarios, notes=(*found.notes, *said),
-        flags=tuple(sorted({*found.flags, *(["W301"] if beside else [])})),
+        flags=tuple(sorted({*found.flags, *(["W301"] if beside else [])})), local=places,
     )  # fmt: skip
 
 
+_FOUND = {"survey": survey_part}
 _POOLED = {"random-effects": pooled_part, "hierarchical-by-age": pooled_by_age_part}
 
 

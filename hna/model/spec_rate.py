@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 
 from hna.evidence.record import Id, Record
 from hna.model.spec_correction import CrosswalkUse, Screening
+from hna.model.spec_places import MapUse, SurveyUse
 from hna.model.spec_trend import Trend
 
 ERROR_TERMS = ("study", "transport", "staleness")
@@ -132,17 +133,23 @@ class Prevalence(Record):
     """How a rate is made from sources."""
 
     combine: Literal[
-        "single", "mixture", "random-effects", "hierarchical-by-age", "envelope", "multiplier", "capture-recapture"
-    ] = "single"
+        "single", "mixture", "random-effects", "hierarchical-by-age", "envelope", "multiplier", "capture-recapture",
+        "survey", "map",
+    ] = "single"  # fmt: skip
     """single: one source an age; mixture: two or more, weighted equally; random-effects: three or more, pooled;
     hierarchical-by-age: two or more of any bands, pooled to a curve; envelope: each alone; multiplier: people known over
-    the share of all that they are; capture-recapture: people on overlapping lists and on none."""
+    the share of all that they are; capture-recapture: people on overlapping lists and on none; survey: answers of people in
+    places, for every place; map: counts of places, smoothed over the map."""
     sources: list[Annotated[UsedSource, BeforeValidator(_used)]]
-    """Sources on the shelf; several under `single` must cover different ages. None under capture-recapture."""
+    """Sources on the shelf; several under `single` must cover different ages. None under capture-recapture, survey and map."""
     multiplier: Multiplier | None = None
     """Under multiplier: the count and whom it was made among; the one source is the share known."""
     lists: Lists | None = None
     """Under capture-recapture: the lists and whom they were made among."""
+    survey: SurveyUse | None = None
+    """Under survey: the answers, and the formula."""
+    map: MapUse | None = None
+    """Under map: the counts, who lives there, and who borders whom."""
     pool: Pooling | None = None
     """Under random-effects and hierarchical-by-age: why sources that describe cases differently are of one class."""
     errors: ErrorTerms = ErrorTerms()
@@ -159,7 +166,7 @@ class Prevalence(Record):
     @field_validator("sources")
     @classmethod
     def _rests_on_something(cls, sources: list[UsedSource], others: ValidationInfo) -> list[UsedSource]:
-        if not sources and others.data.get("combine") != "capture-recapture":
+        if not sources and others.data.get("combine") not in ("capture-recapture", "survey", "map"):
             raise ValueError("name one source or more")
         return sources
 

@@ -5,59 +5,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from hna.errors import Fault, ModelError
 from hna.measure.draws import check_level, stream
-from hna.model.fit_sampler import Diagnostics, quietly, sample_model, until_passed
-from hna.model.fit_store import fingerprint, keep, recall
-from hna.model.laplace import Draws, Problem, solve
-from hna.model.survey_cells import Cells, cells, complete, labels, people_in
-from hna.model.survey_formula import Coding, Formula
+from hna.model.fit_sampler import Diagnostics
+from hna.model.fit_store import keep, recall
+from hna.model.laplace import Draws
+from hna.model.survey_cells import Cells, complete, labels, people_in
+from hna.model.survey_formula import Coding
+from hna.model.survey_prepare import Method, Prepared, Spec, mapped, prepare, sample_problem
 from hna.model.survey_result import Poststratified
 
 __all__ = ["Fit", "Poststratified", "Spec", "fit", "mapped", "sample_problem"]
 
 Array = NDArray[np.float64]
-Method = Literal["auto", "laplace", "nutpie", "pymc"]
-
-_MODEL = 2
-"""Number of the model's form, part of the fingerprint of a stored fit."""
 _BLOCK = 2**21
-
-
-@dataclass(frozen=True)
-class Spec:
-    """What is fitted.
-
-    Parameters
-    ----------
-    formula : ``outcome ~ covariate + (1 | group) + rw(age) + (1 | area)``; the outcome is a 0/1 column or ``cases / size``.
-        Numbers are standardised, text becomes categories, and so do numbers inside ``C(…)``; ``(1 | a:b)`` crosses two
-        columns; a name with blanks goes between back-ticks.
-    area : the grouping that is mapped; blank: the ``(1 | …)`` of one column that has most levels in the sample.
-    weights : column of design weights, or blank.
-    coefficient, intercept : prior standard deviations, logit scale, of standardised coefficients and the intercept.
-    group : scale of the half-normal priors of groups' standard deviations.
-    between : scale (and mode) of the Rayleigh prior of the areas' standard deviation: areas differ, so none is pooled
-        away entirely where a small survey cannot tell.
-    """
-
-    formula: str
-    area: str = ""
-    weights: str = ""
-    coefficient: float = 2.5
-    intercept: float = 5.0
-    group: float = 1.0
-    between: float = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +42,7 @@ class Fit:
     columns : what the posterior's columns belong to: name and position of the first of each block.
     engine : laplace, nutpie or pymc.
     diagnostics : of the sampler; None under Laplace, whose k̂ is in `posterior`.
+    seed, name : of the streams from which levels that were not sampled are drawn.
     """
 
     spec: Spec
@@ -84,6 +54,17 @@ class Fit:
     engine: str
     diagnostics: Diagnostics | None
     seed: int
+    name: str = ""
+
+    @classmethod
+    def of(
+        cls, ready: Prepared, held: Draws, engine: str, diagnostics: Diagnostics | None, seed: int, name: str = ""
+    ) -> Fit:
+        """The fit of a prepared survey with draws of its posterior."""
+        key = f"{name}:" if name else ""
+        return cls(
+            ready.spec, ready.coding, ready.area, ready.cells, held, ready.columns, engine, diagnostics, seed, key
+        )
 
     @property
     def words(self) -> str:
@@ -130,7 +111,7 @@ class Fit:
         text = labels(frame, name)
         found = np.zeros((len(sigma), len(text)))
         for level in sorted(set(text[rows])):
-            score = stream(self.seed, f"unsampled:{name}:{level}").standard_normal(len(sigma))
+            score = stream(self.seed, f"unsampled:{self.name}{name}:{level}").standard_normal(len(sigma))
             found[:, text == level] = (sigma * score)[:, None]
         return found
 
@@ -192,9 +173,9 @@ class Fit:
         if realised:
             share = self._realised(groups, share, size, chance / size[:, None])
         sampled = set(names) <= set(self.cells.table)
-        own = self._own_data() if names == self.area.split(":") else {}
+        own = self.own_data() if names == self.area.split(":") else {}
         return Poststratified(
-            tuple(groups.tolist()), share, size, self._direct(names) if sampled else {}, own, ":".join(names)
+            tuple(groups.tolist()), share, size, self.direct(names) if sampled else {}, own, ":".join(names)
         )
 
     def _realised(self, groups: NDArray[np.str_], share: Array, size: Array, chance: Array) -> Array:
@@ -207,12 +188,14 @@ class Fit:
             found[n] = rate + (counted - rate) * np.sqrt(np.minimum(chance[n] / (rate * (1 - rate)), 1.0))
         return np.clip(found, 0.0, 1.0)
 
-    def _direct(self, names: Sequence[str]) -> dict[str, tuple[float, float]]:
+    def direct(self, names: Sequence[str]) -> dict[str, tuple[float, float]]:
+        """The survey's own share and its effective size, by label of some columns crossed."""
         keys, at = np.unique(labels(self.cells.table, ":".join(names)).astype(str), return_inverse=True)
         cases, size = np.bincount(at, self.cells.cases), np.bincount(at, self.cells.size)
         return dict(zip(keys.tolist(), zip((cases / size).tolist(), size.tolist(), strict=True), strict=True))
 
-    def _own_data(self) -> dict[str, float]:
+    def own_data(self) -> dict[str, float]:
+        """Share of each sampled area's effect that its own answers settle: ``1 − var(effect)/E σ²``, one less shrinkage."""
         prior = float((self.posterior.sigma[:, 0] ** 2).mean())
         spread = self.posterior.areas.var(axis=0)
         share = np.clip(1 - spread / prior, 0.0, 1.0)
@@ -259,31 +242,13 @@ def fit(
     doi 10.1093/pan/mph024. Chung Y, Rabe-Hesketh S, Dorie V, Gelman A, Liu J. Psychometrika 2013;78:685-709 (priors
     that are nothing at nothing). doi 10.1007/s11336-013-9328-2.
     """
-    chosen = Spec(spec) if isinstance(spec, str) else spec
-    formula = Formula.read(chosen.formula)
-    area = mapped(formula, sample, chosen.area)
-    summed = cells(sample, formula.columns, (formula.cases, formula.size), area, chosen.weights)
-    coding = Coding.learn(formula, summed.table)
-    summed = summed.sorted_by(coding.positions(summed.table, area, known=True))
-    problem, columns = _problem(summed, coding, area, chosen)
-    key = fingerprint(summed.table, summed.cases, summed.size, asdict(chosen), _MODEL, method, draws, tune, seed)
+    ready = prepare(sample, spec)
+    key = ready.fingerprint(method, draws, tune, seed)
     found = _recalled(store, key)
     if found is None:
-        found = _run(problem, formula, method, draws, tune, seed)
+        found = ready.run(method, draws, tune, seed)
         _kept(store, key, *found)
-    held, engine, diagnostics = found
-    return Fit(chosen, coding, area, summed, held, columns, engine, diagnostics, seed)
-
-
-def mapped(formula: Formula, sample: pd.DataFrame, named: str) -> str:
-    """The group that was named, or that of one column with most levels, the last of several."""
-    single = [named] if named else [name for name in formula.groups if ":" not in name or name in sample]
-    if not single or single[0] not in formula.groups:
-        remedy = "Name the areas that are to be estimated, as (1 | area) or in Spec(area=…)"
-        raise ModelError(Fault(f"the formula has no (1 | {named or 'area'})", remedy, field="formula"))
-    if not named:
-        complete(sample, single, "sample")
-    return max(reversed(single), key=lambda name: 0 if named else len(set(labels(sample, name))))
+    return Fit.of(ready, *found, seed)
 
 
 def _recalled(store: Path | None, key: str) -> tuple[Draws, str, Diagnostics | None] | None:
@@ -309,73 +274,3 @@ def _kept(store: Path | None, key: str, held: Draws, engine: str, diagnostics: D
             "diagnostics": asdict(diagnostics) if diagnostics else None,
         }
         keep(store, key, {"columns": held.columns, "areas": held.areas, "sigma": held.sigma}, record)
-
-
-def _problem(summed: Cells, coding: Coding, area: str, spec: Spec) -> tuple[Problem, dict[str, slice]]:
-    blocks, group = [coding.fixed(summed.table)], [np.zeros(len(coding.names), dtype=np.intp)]
-    columns = {"": slice(0, len(coding.names))}
-    for name in (*coding.formula.walks, *(one for one in coding.formula.groups if one != area)):
-        if name in coding.formula.walks:
-            block = coding.walk(summed.table, name)[0]
-        else:
-            block = np.eye(len(coding.levels[name]))[coding.positions(summed.table, name, known=True)]
-        start = sum(one.shape[1] for one in blocks)
-        columns[name] = slice(start, start + block.shape[1])
-        group.append(np.full(block.shape[1], len(blocks), dtype=np.intp))
-        blocks.append(block)
-    design = np.column_stack(blocks)
-    prior = np.full(design.shape[1], spec.coefficient)
-    prior[0] = spec.intercept
-    scale, power = np.full(len(blocks), spec.group), np.zeros(len(blocks))
-    scale[0], power[0] = spec.between, 1.0
-    return Problem(
-        summed.cases, summed.size, design, np.concatenate(group), prior, coding.positions(summed.table, area, known=True),
-        len(coding.levels[area]), scale, power,
-    ), columns  # fmt: skip
-
-
-def _run(
-    problem: Problem, formula: Formula, method: Method, draws: int, tune: int, seed: int
-) -> tuple[Draws, str, Diagnostics | None]:
-    if method in ("auto", "laplace"):
-        held = solve(problem, draws, seed, f"survey:{formula.cases}")
-        if held.trusted:
-            return held, "laplace", None
-        if method == "laplace":
-            remedy = "Use method: auto, which falls back to NUTS"
-            raise ModelError(
-                Fault(f"Pareto k̂ is {held.khat:.2f}: importance sampling may not be trusted", remedy, code="R392")
-            )
-    engine = "pymc" if method == "pymc" else "nutpie"
-
-    def run(number: int, accept: float) -> tuple[Mapping[str, Array], Diagnostics]:
-        return sample_problem(problem, draws=number, tune=tune, seed=seed, sampler=engine, target_accept=accept)
-
-    arrays, diagnostics = until_passed(run, max(draws // 2, 1))
-    return Draws(arrays["b"], arrays["u"], arrays["sigma"], float("nan"), diagnostics.bulk), engine, diagnostics
-
-
-def sample_problem(
-    problem: Problem, *, draws: int, tune: int, seed: int, sampler: str, chains: int = 4, target_accept: float = 0.9
-) -> tuple[Mapping[str, Array], Diagnostics]:
-    """The same model by NUTS, non-centred: arrays ``b`` (draw, column), ``u`` (draw, area), ``sigma`` (draw, σ)."""
-    with quietly():
-        import arviz as az
-        import pymc as pm
-
-    sizes = problem.size
-    with pm.Model() as model:
-        sigma = pm.HalfNormal("sigma", sigma=problem.scale, shape=len(problem.scale))
-        score = pm.Normal("score", 0.0, 1.0, shape=problem.design.shape[1])
-        spread = pm.math.concatenate([np.ones(1), sigma[1:]])[problem.group]
-        b = pm.Deterministic("b", score * pm.math.where(problem.group == 0, problem.prior, spread))
-        z = pm.Normal("z", 0.0, 1.0, shape=problem.areas)
-        u = pm.Deterministic("u", sigma[0] * z)
-        eta = pm.math.dot(problem.design, b) + u[problem.area]
-        # Effective numbers under weights are not whole, so the binomial is written out.
-        pm.Potential("power", (problem.power * pm.math.log(sigma)).sum())
-        pm.Potential("cases", (problem.cases * eta - sizes * pm.math.log1pexp(eta)).sum())
-    return sample_model(
-        pm, az, model, ("b", "u", "sigma"), draws=draws, tune=tune, chains=chains, seed=seed, sampler=sampler,
-        target_accept=target_accept,
-    )  # fmt: skip

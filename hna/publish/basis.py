@@ -77,7 +77,13 @@ def limits(facts: NeedFacts) -> Iterator[Block]:
     """What the numbers must not be used for."""
     if facts.model.limits:
         yield Paragraph(wording.sentence(facts.model.limits))
-    if not facts.model.factors:
+    if facts.answer.rates.found_in_places:
+        yield Paragraph(
+            "The rate of each place rests on what was found there as far as that goes, and is drawn to what was found in other "
+            "places where it does not go far. Such rates lie closer together than the truth does, so that their extremes are no "
+            "ranking.", (), "note"
+        )  # fmt: skip
+    elif not facts.model.factors:
         yield Paragraph(
             "The rates are applied by age and sex as published. They are not adjusted for deprivation, ethnic group or anything "
             "else in which this place may differ, so the estimates are not a measure of how the place performs and do not show "

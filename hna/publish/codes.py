@@ -7,6 +7,8 @@ CODES: dict[str, str] = {
     "N1005": "The count is rounded for disclosure control, and what rests on it is computed from the rounded count.",
     "N401": "A synthetic estimate: what would be expected of a population so composed. It is not for judging performance, "
     "testing a place against another, following change or mapping hot spots.",
+    "N441": "Some places have no data of their own. Their rates are predicted from those of the others, with the wider interval that "
+    "this deserves.",
     "N461": "So few people are expected that the interval also holds the chance of who is actually there.",
     "N511": "The year is a projection: it shows what follows if today's age-specific rates continue. It is not a forecast.",
     "N602": "The publisher hides small counts. The count is carried as a range, never as nought.",

@@ -64,7 +64,7 @@ def where(facts: NeedFacts, refs: Mapping[str, int], atlas: Atlas) -> Iterator[B
     if need is not None:
         cited = (*ids(facts, refs), *boundaries)
         yield Paragraph(_expected(facts, spread, need), cited)
-        yield Paragraph(f"{_same_rates(facts)} {EXPECTED_ONLY}", (), "note")
+        yield Paragraph(_same_rates(facts), (), "note")
         yield _pictures(facts, spread, atlas, need, f"Expected {need.per}, {wording.middle(need.layer.year)}")
         yield _table(facts, spread, need, cited)
     else:
@@ -150,6 +150,11 @@ def _called(facts: NeedFacts) -> str:
 def _expected(facts: NeedFacts, spread: Spread, drawn: _Drawn) -> str:
     universe = facts.answer.rates.universe
     low, high, _ = _ends(drawn)
+    if facts.answer.rates.found_in_places:
+        return (
+            f"We estimate that from {low} to {high} {drawn.per} meet the definition of {shown(universe.condition)}, in "
+            f"{wording.middle(drawn.layer.year)}, across {_authorities(drawn, spread)}.{_standing(facts, spread, drawn)}"
+        )
     return (
         f"Given the characteristics of the local populations we would expect from {low} to {high} {drawn.per} to meet the "
         f"definition of {shown(universe.condition)}, in {wording.middle(drawn.layer.year)}, across {_authorities(drawn, spread)}."
@@ -158,11 +163,13 @@ def _expected(facts: NeedFacts, spread: Spread, drawn: _Drawn) -> str:
 
 
 def _same_rates(facts: NeedFacts) -> str:
+    if facts.answer.rates.found_in_places:
+        return "Each place has a rate of its own, drawn to what was found in other places where little was found there."
     factors = ["age"] if facts.model.sex != "persons" or len(facts.answer.rates.sexes) < 2 else ["age", "sex"]
     factors += [step.factor.replace("ethnicity", "ethnic group") for step in facts.model.factors]
     return (
         f"Differences between places come from {wording.listed(dict.fromkeys(factors))} alone: the same published rates are "
-        "applied to the people of each."
+        f"applied to the people of each. {EXPECTED_ONLY}"
     )
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import xarray as xr
 
 from hna.errors import Fault, HnaError
+from hna.publish import own_data
 from hna.publish.compose import make_content
 from hna.publish.content import Content
 from hna.publish.csvw import DICTIONARY, METADATA, dictionary, metadata
@@ -226,6 +227,7 @@ def _assumed(report: Report) -> dict[str, object]:
                 for part in found.rates.parts
             },
             "notes": list(found.notes),
+            **({"places": places} if (places := own_data.record(found)) else {}),
         }
         for found in report.answers
     }

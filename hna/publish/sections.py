@@ -27,6 +27,7 @@ from hna.publish.facts import AreaFacts, Cut, NeedFacts, facts_of, projected
 from hna.publish.figures import ABSENT, cell, every_figure, ids, text
 from hna.publish.headline import headline
 from hna.publish.maps import where
+from hna.publish.own_data import lead, shrinkage
 from hna.publish.rounding import Value, say
 from hna.publish.tables import shown
 from hna.publish.trends import changing
@@ -47,7 +48,7 @@ def parts_of(facts: NeedFacts, refs: Refs, level: float, atlas: Atlas | None = N
         ("compared", "Whether estimate and count are of the same people", list(_ledgers(facts, refs))),
         ("beside", "How it compares", list(compared(facts, refs))),
         ("scenarios", "Resting on each source alone", list(_scenarios(facts, refs))),
-        ("sure", "How sure, and what would change it", list(steps(facts, level))),
+        ("sure", "How sure, and what would change it", [*steps(facts, level), *shrinkage(facts)]),
         ("assumptions", "What was assumed, and why", list(assumptions(facts, refs))),
         ("evidence", "What the evidence is", [*basis.definition(facts), basis.evidence(facts, refs), *basis.fit(facts, refs)]),
         ("limits", "What these numbers cannot bear", list(basis.limits(facts))),
@@ -72,9 +73,8 @@ def _panel(facts: NeedFacts, place: AreaFacts, refs: Refs, level: float) -> Pane
     need = facts.value(place.area, place.base_year, "need")
     if need is None:
         return None
-    universe = facts.answer.rates.universe
     said = [
-        Paragraph(wording.expected(place.area, universe, place.base_year, need, level), ids(facts, refs), "lead"),
+        Paragraph(lead(facts.answer, place.area, place.base_year, need, level), ids(facts, refs), "lead"),
     ]
     for found in place.comparisons:
         cited = tuple(refs[source.id] for source in found.sources if source.id in refs)

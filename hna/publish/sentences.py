@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from hna.publish import wording
 from hna.publish.facts import facts_of
+from hna.publish.own_data import lead
 from hna.publish.report import Report
 from hna.publish.rounding import Value, say
 from hna.publish.tables import shown
@@ -19,7 +20,7 @@ def headline_sentences(report: Report) -> Iterator[str]:
             need = facts.value(place.area, place.base_year, "need")
             if need is None:
                 continue
-            said = [wording.expected(place.area, found.rates.universe, place.base_year, need, report.level)]
+            said = [lead(found, place.area, place.base_year, need, report.level)]
             for compared in place.comparisons:
                 said += [wording.recorded(compared), wording.gap(compared)]
             said += [wording.not_comparable(side) for side in place.refused]

@@ -12,6 +12,7 @@ from hna.publish import wording
 from hna.publish.content import Block, Column, Content, Item, Items, Need, Paragraph, Table
 from hna.publish.facts import facts_of
 from hna.publish.links import public
+from hna.publish.own_data import lead
 from hna.publish.rounding import plain, say_chance
 from hna.publish.site_content import (
     INDEX,
@@ -43,7 +44,7 @@ def finding_words(found: Answer, area: Area) -> Mapping[str, str]:
     here = next(one for one in facts.areas if one.area.code == area.code)
     need = facts.value(here.area, here.base_year, "need")
     level = float(found.figures["level"].iloc[0])
-    said = "" if need is None else wording.expected(here.area, found.rates.universe, here.base_year, need, level)
+    said = "" if need is None else lead(found, here.area, here.base_year, need, level)
     if not here.comparisons:
         return {"estimate": said, "gap": said}
     compared = here.comparisons[-1]

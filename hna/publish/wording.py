@@ -95,6 +95,19 @@ def expected(place: Area, universe: Universe, year: int, need: Value, level: flo
     )
 
 
+def found(place: Area, universe: Universe, year: int, need: Value, level: float, *, answers: bool, here: bool) -> str:
+    """The estimate of a place whose rate was found in places, by answers or by counts: here, or only elsewhere."""
+    people = say(need)
+    limits = f", {say_percent(level)} interval {people.interval}" if people.interval else ""
+    what = "answers given" if answers else "counts"
+    named = name_of(place)
+    rest = f"{shown(universe.words)} meet the definition of {shown(universe.condition)} in {middle(year)}{limits}."
+    if here:
+        like = "in places like it" if answers else "in the places around it"
+        return f"From {what} in {named} and {like} we estimate that about {people.number} {rest}"
+    return f"Nobody was asked in {named}. From {what} in other places we would expect that about {people.number} {rest}"
+
+
 def recorded(compared: Comparison) -> str:
     """How many were known, to whom, when."""
     services = listed(dict.fromkeys(shown(source.service) for source in compared.sources))
