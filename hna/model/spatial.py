@@ -178,6 +178,7 @@ def smooth(
     draws: int = 2000,
     tune: int = 1000,
     seed: int = 0,
+    name: str = "smooth",
 ) -> Smoothed:
     """Rates smoothed over a map.
 
@@ -196,6 +197,7 @@ def smooth(
         0.7, and nutpie where it is not.
     draws : posterior draws; NUTS runs four chains of half as many, and again with more until the diagnostics pass.
     tune, seed : of the sampler.
+    name : of the stream of nested Laplace.
 
     Raises
     ------
@@ -207,6 +209,55 @@ def smooth(
     ----------
     Riebler A, Sorbye SH, Simpson D, Rue H. Stat Methods Med Res 2016;25:1145-1165. doi 10.1177/0962280216660421.
     """
+    problem = map_problem(cases, size, borders, kind=kind, family=family, covariates=covariates)
+    observed = problem.cases / problem.size
+    if method in ("auto", "laplace"):
+        held = solve_map(problem, draws, seed, name)
+        if held.khat < TRUSTED:
+            rate = _rate(held.eta, family)
+            return Smoothed(
+                borders.areas, rate, held.sigma, held.share, observed, "laplace", None, held.khat, held.effective
+            )
+        if method == "laplace":
+            remedy = "Use method: auto, which falls back to NUTS"
+            what = f"Pareto k̂ is {held.khat:.2f}: importance sampling may not be trusted"
+            raise ModelError(Fault(what, remedy, code="R392"))
+    engine = "pymc" if method == "pymc" else "nutpie"
+    arrays, diagnostics = sampled_map(problem, engine, draws, tune, seed)
+    diagnostics.require()
+    return Smoothed(
+        borders.areas, _rate(arrays["eta"], family), arrays["sigma"], arrays["share"], observed, engine, diagnostics,
+        float("nan"), diagnostics.bulk,
+    )  # fmt: skip
+
+
+def sampled_map(
+    problem: MapProblem, engine: str, draws: int, tune: int, seed: int
+) -> tuple[Mapping[str, Array], Diagnostics]:
+    """Draws by NUTS as `sample_map` gives them, run again until diagnostics pass; three times at most."""
+
+    def run(number: int, accept: float) -> tuple[Mapping[str, Array], Diagnostics]:
+        return sample_map(problem, draws=number, tune=tune, seed=seed, sampler=engine, target_accept=accept)
+
+    return until_passed(run, max(draws // 2, 1), require=False)
+
+
+def map_problem(
+    cases: ArrayLike,
+    size: ArrayLike,
+    borders: Map,
+    *,
+    kind: Literal["recorded", "synthetic"],
+    family: Literal["binomial", "poisson"] = "binomial",
+    covariates: ArrayLike | None = None,
+) -> MapProblem:
+    """Counts of a map as a posterior to be solved, arguments as in `smooth`.
+
+    Raises
+    ------
+    ModelError, QuantityError
+        As `smooth`, before anything is solved.
+    """
     y, n = np.asarray(cases, dtype=float), np.asarray(size, dtype=float)
     check_counts(len(borders.areas), kind)
     if y.shape != (len(borders.areas),) or n.shape != y.shape:
@@ -217,35 +268,7 @@ def smooth(
     spread = given.std(axis=0)
     x = (given - given.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     design = np.column_stack([np.ones(len(y)), x])
-    problem = MapProblem(y, n, family, design, np.array([_INTERCEPT, *[_COEFFICIENT] * x.shape[1]]), borders.basis, 1.0)
-    if method in ("auto", "laplace"):
-        held = solve_map(problem, draws, seed, "smooth")
-        if held.khat < TRUSTED:
-            return Smoothed(
-                borders.areas,
-                _rate(held.eta, family),
-                held.sigma,
-                held.share,
-                y / n,
-                "laplace",
-                None,
-                held.khat,
-                held.effective,
-            )
-        if method == "laplace":
-            remedy = "Use method: auto, which falls back to NUTS"
-            what = f"Pareto k̂ is {held.khat:.2f}: importance sampling may not be trusted"
-            raise ModelError(Fault(what, remedy, code="R392"))
-    engine = "pymc" if method == "pymc" else "nutpie"
-
-    def run(number: int, accept: float) -> tuple[Mapping[str, Array], Diagnostics]:
-        return sample_map(problem, draws=number, tune=tune, seed=seed, sampler=engine, target_accept=accept)
-
-    arrays, diagnostics = until_passed(run, max(draws // 2, 1))
-    return Smoothed(
-        borders.areas, _rate(arrays["eta"], family), arrays["sigma"], arrays["share"], y / n, engine, diagnostics,
-        float("nan"), diagnostics.bulk,
-    )  # fmt: skip
+    return MapProblem(y, n, family, design, np.array([_INTERCEPT, *[_COEFFICIENT] * x.shape[1]]), borders.basis, 1.0)
 
 
 def _rate(eta: Array, family: str) -> Array:

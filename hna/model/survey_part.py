@@ -138,7 +138,8 @@ def survey_task(model: Model, shelf: Shelf, draws: int, seed: int) -> Task:
 
     def sampled(sampler: str) -> tuple[Mapping[str, Array], Diagnostics]:
         held, diagnostics = asked.ready.sampled("pymc" if sampler == "pymc" else "nutpie", draws, 1000, seed)
-        return {"columns": held.columns, "areas": held.areas, "sigma": held.sigma}, diagnostics
+        arrays = {"columns": held.columns, "areas": held.areas, "sigma": held.sigma}
+        return {name: cut(drawn, draws) for name, drawn in arrays.items()}, diagnostics
 
     def quick() -> float:
         return asked.ready.run("laplace", max(draws, _FEWEST), 0, seed, asked.survey.source.id)[0].khat
@@ -164,8 +165,7 @@ def _posterior(model: Model, shelf: Shelf, asked: AskedSurvey, draws: int, seed:
                 held, columns=held.columns[:draws], areas=held.areas[:draws], sigma=held.sigma[:draws]
             ), words
     arrays, words = usable(shelf.roots, f"{model.need}-survey", _key(asked, draws, seed))
-    columns, areas, sigma = (cut(arrays[name], draws) for name in ("columns", "areas", "sigma"))
-    return Draws(columns, areas, sigma, float("nan"), float(draws)), words
+    return Draws(arrays["columns"], arrays["areas"], arrays["sigma"], float("nan"), float(draws)), words
 
 
 def _record(asked: AskedSurvey) -> Prevalence:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hna.answers.sensitivity import sensitivity
 from hna.answers.waterfall import waterfall
 from hna.catalogue import bibtex
 from hna.checks import check_shelf
@@ -17,8 +19,12 @@ from hna.errors import HnaError
 from hna.evidence.population import read_population
 from hna.evidence.shelf import Shelf
 from hna.face import run
+from hna.fit import fit_models
+from hna.model.fit_store import FOLDER, keep
 from hna.model.rates import make_rates
 from hna.model.survey import Spec, fit
+from hna.model.survey_asked import asked_survey
+from hna.model.survey_part import survey_task
 
 FORMULA = "cases / sample ~ sex + rw(age) + measure + (1 | area)"
 BANDS = {"16-44": (16, 44), "45-64": (45, 64), "65+": (65, "")}
@@ -108,6 +114,16 @@ def test_the_errors_of_the_study_are_added_and_none_of_place(workspace):
     assert "what the survey says of this place" in steps[3].what
 
 
+def test_the_interval_of_a_place_is_divided(workspace):
+    made_up(workspace, errors={"study": 0.2, "staleness": 0.02, "because": "test"})
+    rates = make_rates(workspace.shelf_model(), workspace.shelf, 1000, 3)
+    people = read_population(workspace.shelf, "own-people")
+    found = sensitivity(rates, workspace.shelf, people, "T03", 2022, realised=False)
+    assert set(found.table["group"]) == {"sampling", "study", "staleness"}
+    need = (rates.at("T03", 2022)[0] * people.on(rates.sexes, rates.ages).people[3, 0][..., None]).sum(axis=(0, 1))
+    assert (found.lower, found.upper) == pytest.approx(np.quantile(need, [0.025, 0.975]), rel=0.02)
+
+
 def test_people_by_deprivation_weigh_the_answers(workspace):
     made_up(workspace, levels=2, measures=None, formula="cases / sample ~ sex + deprivation + (1 | area)")
     with pytest.raises(HnaError, match="T00"):
@@ -169,6 +185,63 @@ def test_a_run_says_what_each_rate_rests_on(workspace, tmp_path):
         assert said in page
     assert "Given the characteristics of the local population" not in page
     assert "synthetic estimate" not in page
+
+
+def test_a_sampler_is_asked_for_ahead(workspace):
+    made_up(workspace, sampler="nuts")
+    model, shelf = workspace.shelf_model(), workspace.shelf
+    with pytest.raises(HnaError, match="hna fit sleeplessness") as told:
+        make_rates(model, shelf, 300, 1)
+    assert told.value.codes == ("R393",)
+    assert any("hna fit sleeplessness" in said for said in check_shelf(shelf).warnings)
+    task = survey_task(model, shelf, 300, 1)
+    assert task.ahead
+    assert task.quick() < 0.7
+    held, _, _ = asked_survey(model, shelf).ready.run("laplace", 300, 0, 1)
+    arrays = {"columns": held.columns, "areas": held.areas, "sigma": held.sigma}
+    name = f"sleeplessness-survey.{task.key}"
+    keep(workspace.root / FOLDER, name, arrays, {"passed": False, "words": "r̂ 1.3"})
+    with pytest.raises(HnaError, match="failed its diagnostics") as told:
+        make_rates(model, shelf, 300, 1)
+    assert told.value.codes == ("R391",)
+    keep(workspace.root / FOLDER, name, arrays, {"passed": True, "words": "r̂ 1.001"})
+    rates = make_rates(model, shelf, 300, 1)
+    assert any("r̂ 1.001" in note for note in rates.notes)
+    assert np.array_equal(rates.local.fit.posterior.areas, held.areas)
+    with pytest.raises(HnaError, match="other inputs, seed or draws"):
+        make_rates(model, shelf, 300, 2)
+    table = workspace.root / "data" / "surveys" / "own-survey" / "table.csv"
+    table.write_text(table.read_text().replace("female", "male", 1))
+    with pytest.raises(HnaError, match="other inputs"):
+        make_rates(model, Shelf(workspace.root), 300, 1)
+
+
+def test_fit_leaves_to_the_run_what_the_run_can_do(workspace):
+    made_up(workspace)
+    (found,) = fit_models([workspace.shelf_model()], workspace.shelf, 300, 1)
+    assert found.passed
+    assert found.what == "survey"
+    assert "left to the run" in found.words
+    assert not (workspace.root / FOLDER).exists()
+
+
+@pytest.mark.skipif(
+    os.environ.get("HNA_CALIBRATION") != "full", reason="compiles and runs a sampler: HNA_CALIBRATION=full"
+)
+def test_what_a_sampler_stores_agrees_with_the_quick_way(workspace):
+    made_up(workspace, sampler="nuts")
+    model, shelf = workspace.shelf_model(), workspace.shelf
+    (found,) = fit_models([model], shelf, 2000, 1)
+    assert found.passed, found.words
+    (again,) = fit_models([model], shelf, 2000, 1)
+    assert again.words.startswith("stored already")
+    stored = make_rates(model, shelf, 2000, 1)
+    workspace.model(ages="16+", prevalence=prevalence())
+    quick = make_rates(workspace.shelf_model(), workspace.shelf, 2000, 1)
+    for town in ("T01", "T05", "T22"):
+        one, other = stored.at(town, 2022), quick.at(town, 2022)
+        assert one.mean(axis=-1) == pytest.approx(other.mean(axis=-1), rel=0.05)
+        assert one.std(axis=-1) == pytest.approx(other.std(axis=-1), rel=0.12)
 
 
 REFUSED = [
