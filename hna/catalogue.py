@@ -88,7 +88,9 @@ def bibtex(shelf: Shelf, need: str) -> str:
         )
     changed = model.prevalence.trend.sources if model.prevalence.trend else None
     records += [shelf.record(PrevalenceSource, name) for name in changed or ()]
-    records += [composition_for(shelf, step.factor, step.composition).source for step in model.factors]
+    if model.factors:
+        together = [step.factor for step in model.factors]
+        records.append(composition_for(shelf, together, model.factors[0].composition).source)
     records += [shelf.record(KnownSource, use.source) for use in model.known]
     records += [shelf.record(FlowsSource, use.residents.flows) for use in model.known if use.residents]
     records += [shelf.record(PopulationSource, name) for name in shelf.folders(PopulationSource)]

@@ -32,7 +32,7 @@ class Composition:
     year : of the counts.
     ages : bands.
     sexes : female and male, or persons.
-    people : by area code, shape (sex, age, level).
+    people : by area code, shape (sex, age, level); with two factors, every level of the second within the first's first.
     """
 
     source: CompositionSource
@@ -51,7 +51,9 @@ class Composition:
         """
         if area not in self.people:
             remedy = "Put its people by level into data/composition of a workspace, or assess an authority, region or England"
-            what = f"{self.source.id} does not say how people in {area} are divided by {self.source.factor}"
+            what = (
+                f"{self.source.id} does not say how people in {area} are divided by {' and '.join(self.source.factors)}"
+            )
             raise AxisError(Fault(what, remedy, field="local", code="R415"))
         starts, ends = {band.low for band in self.ages.bands}, {band.end for band in self.ages.bands}
         crossed = [band.label for band in ages.bands if band.low not in starts or band.end not in ends]
@@ -67,23 +69,29 @@ class Composition:
         return np.stack([held[:, rows].sum(axis=1) for rows in inside], axis=1)
 
 
-def composition_for(shelf: Shelf, factor: str, name: str | None = None) -> Composition:
-    """The composition that a model names, or the only one by a factor; the analyst's own before those shipped.
+def composition_for(shelf: Shelf, factors: Sequence[str], name: str | None = None) -> Composition:
+    """The composition that a model names, or the only one by some factors together; the analyst's own before those shipped.
 
     Raises
     ------
     SourceError
         If there is none, or several to choose from.
     """
+    factor, wanted = " and ".join(factors), set(factors)
     if name is not None:
         found = read_composition(shelf, name)
-        if found.source.factor != factor:
-            what = f"{name} divides people by {found.source.factor}, not {factor}"
+        if set(found.source.factors) != wanted:
+            what = f"{name} divides people by {' and '.join(found.source.factors)}, not {factor}"
             raise SourceError(Fault(what, "Name another composition", field="local.composition"))
         return found
     folders = shelf.folders(CompositionSource)
-    held = [one for one in folders if shelf.record(CompositionSource, one).factor == factor]
+    held = [one for one in folders if set(shelf.record(CompositionSource, one).factors) == wanted]
     held = [one for one in held if shelf.own(folders[one])] or held
+    if not held and len(wanted) > 1:
+        remedy = "Use the one that differs more between places, or put people by both together into data/composition (within)"
+        raise SourceError(
+            Fault(f"people by {factor} together are not on the shelf", remedy, field="local", code="R415")
+        )
     if not held:
         remedy = "Put people by area, age and level into data/composition/<id>/ of a workspace (docs/models.md)"
         raise SourceError(Fault(f"nothing on the shelf divides people by {factor}", remedy, field="local", code="R412"))
@@ -108,15 +116,20 @@ def read_composition(shelf: Shelf, name: str) -> Composition:
 def _read(shelf: Shelf, name: str) -> Composition:
     record = shelf.record(CompositionSource, name)
     path = table_file(shelf.folder(CompositionSource, name))
-    table = read_columns(path, [*COLUMNS, record.factor])
+    table = read_columns(path, [*COLUMNS, *record.factors])
     read = Reader(table, str(path))
     years, people = read.numbers("year", whole=True), read.numbers("persons", whole=True)
     read.fault("people are negative", "Counts start at 0", "persons", people < 0)
     # Labels repeat in every cell: each is looked at once.
-    (area, codes), (level, levels) = (pd.factorize(table[one]) for one in ("area_code", record.factor))
-    remedy = f"Write one of {', '.join(record.levels)}, or mend `levels` in source.yaml"
-    strange = np.array([str(one) not in record.levels for one in levels])
-    read.fault(f"{record.factor} is not declared", remedy, record.factor, strange[level])
+    area, codes = pd.factorize(table["area_code"])
+    at_level, size = np.zeros(len(table), dtype=int), 1
+    for factor in record.factors:
+        named = record.levels_of(factor)
+        level, levels = pd.factorize(table[factor])
+        place = np.array([named.index(str(one)) if str(one) in named else -1 for one in levels])
+        remedy = f"Write one of {', '.join(named)}, or mend `levels` in source.yaml"
+        read.fault(f"{factor} is not declared", remedy, factor, (place < 0)[level])
+        at_level, size = at_level * len(named) + place[level], size * len(named)
     sex, sexes = pd.factorize(table["sex"], sort=True)
     if sorted(sexes) not in (["persons"], ["female", "male"]):
         read.fault(
@@ -138,13 +151,14 @@ def _read(shelf: Shelf, name: str) -> Composition:
     if wrong:
         raise SourceError(Fault(f"age bands {wrong}", "Bands follow each other", file=str(path), field="age_from"))
     at_age = np.array([unique.index(one) for one in bands])[band]
-    at_level = np.array([record.levels.index(str(one)) for one in levels])[level]
-    shape = (len(codes), len(sexes), len(unique), len(record.levels))
+    shape = (len(codes), len(sexes), len(unique), size)
     cell = np.ravel_multi_index((area, sex, at_age, at_level), shape)
     counted = np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape)
     wrong_cells = np.argwhere(counted != 1)
     if len(wrong_cells):
-        rows = [f"{codes[a]}, {sexes[s]}, {unique[b].label}, {record.levels[f]}" for a, s, b, f in wrong_cells[:6]]
+        rows = [
+            f"{codes[a]}, {sexes[s]}, {unique[b].label}, {_named(record, int(f))}" for a, s, b, f in wrong_cells[:6]
+        ]
         remedy = "Give every area each sex, age and level once; write 0 where nobody lives"
         raise SourceError(Fault("cells are missing or repeated", remedy, file=str(path), field="persons", rows=rows))
     cube = np.zeros(shape)
@@ -153,6 +167,15 @@ def _read(shelf: Shelf, name: str) -> Composition:
     if record.small_areas is not None:
         found |= _small(shelf, record, (len(sexes), len(unique)))
     return Composition(record, int(held[0]), AgeAxis(tuple(unique)), tuple(str(one) for one in sexes), found)
+
+
+def _named(record: CompositionSource, level: int) -> str:
+    """A level of all factors together, in words."""
+    sizes = [len(record.levels_of(factor)) for factor in record.factors]
+    return ", ".join(
+        record.levels_of(factor)[int(n)]
+        for factor, n in zip(record.factors, np.unravel_index(level, sizes), strict=True)
+    )
 
 
 def _small(shelf: Shelf, record: CompositionSource, cells: tuple[int, int]) -> dict[str, Array]:

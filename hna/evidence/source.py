@@ -205,6 +205,15 @@ class AreasSource(_Source):
     """What the table holds."""
 
 
+class Within(Record):
+    """A second factor by which the people of each level are divided."""
+
+    factor: Literal["deprivation", "ethnicity"]
+    """The name of the table's column."""
+    levels: Annotated[list[str], Field(min_length=2)]
+    """Values of that column in order; the most deprived first."""
+
+
 class CompositionSource(_Source):
     """People of places divided by the levels of a factor, such as fifths of deprivation or ethnic groups."""
 
@@ -216,6 +225,8 @@ class CompositionSource(_Source):
     """Values of that column in order; the most deprived first."""
     base: Literal["resident", "registered", "household", "school-roll"]
     """Who is counted."""
+    within: Within | None = None
+    """A second factor: the table then has both columns, and divides people by both together."""
     small_areas: Id | None = None
     """A lookup on the shelf whose parents end in `-D<level>`: each of its small areas is of one level throughout."""
 
@@ -223,7 +234,18 @@ class CompositionSource(_Source):
     def _distinct(self) -> CompositionSource:
         if len(set(self.levels)) != len(self.levels):
             raise ValueError("levels are named once each")
+        if self.within is not None and (self.within.factor == self.factor or self.small_areas is not None):
+            raise ValueError("within names another factor, and goes without small_areas")
         return self
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """What people are divided by, in the order in which levels are counted through."""
+        return (self.factor,) if self.within is None else (self.factor, self.within.factor)
+
+    def levels_of(self, factor: str) -> list[str]:
+        """The levels of one of them."""
+        return self.within.levels if self.within is not None and self.within.factor == factor else self.levels
 
 
 class Definition(Record):

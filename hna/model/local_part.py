@@ -9,16 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 
-from hna.errors import AxisError, Fault, ModelError
+from hna.errors import Fault, ModelError
 from hna.evidence.composition import Composition, composition_for
-from hna.evidence.prevalence import Prevalence, read_prevalence
 from hna.evidence.shelf import Shelf
 from hna.evidence.source import CompositionSource, PrevalenceSource
-from hna.measure.ages import AgeAxis, AgeBand
-from hna.measure.draws import uniform
+from hna.measure.ages import AgeAxis
 from hna.model.defaults import Defaults
-from hna.model.distribution import sampling_of
 from hna.model.local import NAME, NOT_FOR, Ratios, Scale, check_adjustments, recentre
+from hna.model.local_ratios import StepRatios, check_step, scale_of, step_ratios
 from hna.model.spec import Model
 from hna.model.spec_rate import LocalAdjustment
 
@@ -27,7 +25,6 @@ Array = NDArray[np.float64]
 ENGLAND = "E92000001"
 _ROUNDS = 12
 _CLOSE = 1e-6
-_NARROW = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,11 +128,6 @@ class Local:
         return {"local": self}
 
 
-def scale_of(step: LocalAdjustment) -> Scale:
-    """The scale of a step's ratios."""
-    return "odds" if step.method == "odds-ratio" else "risk"
-
-
 def local_part(
     model: Model,
     shelf: Shelf,
@@ -155,7 +147,7 @@ def local_part(
 
     Parameters
     ----------
-    model : with one local step.
+    model : with one local step or more, by different factors; several are one step by all of them together.
     condition : that the rate is of.
     sexes, ages : axes of the rate.
     mean : shape (sex, age), published rate.
@@ -164,36 +156,18 @@ def local_part(
     Raises
     ------
     ModelError
-        R411 for a double adjustment; R412 without a benchmark; R413 for ratios of all ages together that were not
-        adjusted for age; R113 for rates by level without uncertainty.
+        R411 for a double adjustment; R415 where nothing divides people by all factors together; as in `check_step` and `step_ratios`.
     """
-    step = _one_step(model)
-    table = read_prevalence(shelf, step.source)
-    _check(step, table, condition)
-    composition = composition_for(shelf, step.factor, step.composition)
-    levels, merge = _levels(step, table, composition)
-    judged = step.judged
-    span = None if judged is None else (judged.relative[0], judged.relative[1])
-    sampling = sampling_of(table, defaults.design_effect, span)
+    steps = _steps(model)
+    step, factors = steps[0], [one.factor for one in steps]
     draws = national.shape[-1]
-    rows = [_row(table, step, sex, band) for sex in sexes for band in ages.bands]
-    unique = sorted({row for cell in rows for row in cell.values()})
-    key = f"ratio:{step.source}"
-    log = logit if step.method == "odds-ratio" else np.log
-    point = {row: float(log(sampling.mean[row])) for row in unique}
-    drawn = {
-        row: log(
-            sampling.draw(row, uniform(seed, f"{key}:{row}", draws), uniform(seed, f"{key}:{row}:rounding", draws))
-        )
-        for row in unique
-    }
-    ratio = np.stack([_along(levels, {one: point[row] for one, row in cell.items()}) for cell in rows])
-    made: dict[tuple[int, ...], Array] = {}
-    for cell in rows:
-        made.setdefault(tuple(cell.values()), _along(levels, {one: drawn[row] for one, row in cell.items()}))
-    away = np.stack([made[tuple(cell.values())] for cell in rows])
+    for one in steps:
+        check_step(one, shelf, condition)
+    composition = composition_for(shelf, factors, step.composition)
+    made = [step_ratios(one, shelf, composition, sexes, ages, draws, seed, defaults) for one in steps]
+    levels, merge, ratio, away = _together(made, composition.source.factors)
     benchmark = ENGLAND if step.benchmark == "england" else str(step.benchmark)
-    people = composition.of(benchmark, sexes, ages).reshape(len(rows), -1) @ merge
+    people = composition.of(benchmark, sexes, ages).reshape(len(ratio), -1) @ merge
     if (people.sum(axis=1) <= 0).any():
         rows_empty = [
             band.label for band, row in zip([*ages.bands] * len(sexes), people, strict=True) if row.sum() <= 0
@@ -206,119 +180,56 @@ def local_part(
     # The draws of the national rate have its headline as their mean but for Monte Carlo error, which stays.
     kept = headline * (flat.mean(axis=1) / mean.ravel())[:, None]
     away = _leant(flat, away, share, kept, scale)
-    flags = {"N401", *sampling.flags, *(("W131",) if step.between or judged else ())}
+    flags = {"N401", *(flag for one in made for flag in one.flags)}
+    said = " and ".join(f"{one.step.factor} ({one.step.source})" for one in made)
+    known = f"{' and '.join(factors)} {'is' if len(factors) == 1 else 'are'}"
     low, high = headline.min(axis=1) / headline.mean(axis=1), headline.max(axis=1) / headline.mean(axis=1)
     notes = [
         (
-            f"a {NAME}: the rate is carried to each place by {step.factor} ({step.source}), the total of {benchmark} held in "
+            f"a {NAME}: the rate is carried to each place by {said}, the total of {benchmark} held in "
             f"every draw; people by level are those of {composition.source.id} ({composition.year}); rates "
             f"of levels run from {float(low.min()):.2f} to {float(high.max()):.2f} times their average"
         ),
-        f"{step.factor} is all that this {NAME} knows of the place: it is not for {', '.join(NOT_FOR.values())}",
+        f"{known} all that this {NAME} knows of the place: it is not for {', '.join(NOT_FOR.values())}",
     ]
-    if step.between:
-        notes.append(f"{step.source} prints {len(rows[0])} of {len(levels)} levels; those between are straight in rank")
-    notes += [f"{step.source}: {one}" for one in dict.fromkeys(sampling.family)]
-    notes += [step.because] if step.because else []
+    notes += [note for one in made for note in one.notes]
     return Local(
         step, composition, tuple(sexes), ages, levels, merge, share, ratio, away, headline,
-        (table.source, composition.source), tuple(notes), tuple(sorted(flags)),
+        (*(one.source for one in made), composition.source), tuple(notes), tuple(sorted(flags)),
     )  # fmt: skip
 
 
-def _one_step(model: Model) -> LocalAdjustment:
-    """The only step; several factors, or one twice, are refused."""
+def _steps(model: Model) -> list[LocalAdjustment]:
+    """The steps by a factor; one twice, and several that were not adjusted for each other, are refused."""
+    steps = model.factors
     said = [
         Ratios(step.source, step.factor, ("",), (1.0,), (0.0,), scale_of(step), frozenset({*step.adjusted_for, "age"}))
-        for step in model.factors
+        for step in steps
     ]
     already = {factor for used in model.prevalence.sources for factor in used.adjusted_for}
     check_adjustments(said, sorted(already))
-    if len(model.factors) > 1:
-        remedy = "Use the one that differs more between places, or a source and a composition by both together"
-        what = f"people by {' and '.join(step.factor for step in model.factors)} together are not on the shelf"
-        raise ModelError(Fault(what, remedy, field="local", code="R415"))
-    return model.factors[0]
+    for name in ("method", "benchmark", "composition"):
+        held = {getattr(step, name) for step in steps}
+        if len(held) > 1:
+            rows = [f"{step.factor}: {getattr(step, name)}" for step in steps]
+            what = f"factors that are adjusted for together have different values of {name}"
+            raise ModelError(Fault(what, "Write both alike", field=f"local.{name}", rows=rows))
+    return steps
 
 
-def _check(step: LocalAdjustment, table: Prevalence, condition: str) -> None:
-    faults = []
-    if step.benchmark is None:
-        remedy = "Write benchmark: england, or the code of the area in which the rate was found"
-        what = "a relative risk has no reference population"
-        faults.append(Fault(what, remedy, field="local.benchmark", code="R412"))
-    if table.split_by != (step.factor,):
-        held = ", ".join(table.split_by) or "no groups"
-        remedy = f"Name a source whose table.csv has a column {step.factor}, and no other groups"
-        faults.append(Fault(f"{step.source} has rates by {held}", remedy, field="local.source"))
-    elif table.strata != [""]:
-        faults.append(
-            Fault(f"{step.source} divides cases by severity", "Name rates of all cases", field="local.source")
-        )
-    wide = max((band.end - band.low for band in table.bands), default=np.inf)
-    if "age" not in step.adjusted_for and (wide > _NARROW and len(set(table.bands)) == 1):
-        remedy = "Name rates by age, or state adjusted_for: [age] where the source says so"
-        what = f"rates by {step.factor} in {step.source} are of all ages together and not adjusted for age"
-        faults.append(Fault(what, remedy, field="local.adjusted_for", code="R413"))
-    if table.source.condition != condition and not step.because:
-        remedy = "Name rates of the same condition, or say under because why these ratios hold for it"
-        what = f"{step.source} is about {table.source.condition}, and the model about {condition}"
-        faults.append(Fault(what, remedy, field="local.source"))
-    if faults:
-        raise ModelError(faults)
+def _together(made: Sequence[StepRatios], factors: Sequence[str]) -> tuple[tuple[str, ...], Array, Array, Array]:
+    """Levels of all factors together, in the order of the composition: names, merge, log ratios and their draws.
 
-
-def _levels(step: LocalAdjustment, table: Prevalence, composition: Composition) -> tuple[tuple[str, ...], Array]:
-    """Levels of the ratios in order, and which of them each level of the composition lies in."""
-    held = list(dict.fromkeys(str(one) for one in table.split[step.factor]))
-    named = composition.source.levels
-    if step.factor == "ethnicity":
-        if set(held) != set(named):
-            rows = [f"{step.source}: {', '.join(held)}", f"{composition.source.id}: {', '.join(named)}"]
-            raise AxisError(Fault("ethnic groups do not match exactly", "Name both alike", field="local", rows=rows))
-        return tuple(named), np.eye(len(named))
-    if not all(one.isdecimal() and int(one) >= 1 for one in held):
-        remedy = "Number the levels from 1, the most deprived, as in fifths 1 to 5 or tenths 1 to 10"
-        raise AxisError(Fault(f"levels of deprivation in {step.source} are no ranks", remedy, rows=held))
-    count = max(int(one) for one in held)
-    if len(named) % count or count < 2:
-        what = f"{step.source} has {count} levels of deprivation and {composition.source.id} has {len(named)}"
-        raise AxisError(Fault(what, "The finer must add up to the coarser", field="local.source"))
-    levels = tuple(str(n) for n in range(1, count + 1))
-    missing = [one for one in levels if one not in held]
-    if missing and (step.between is None or "1" in missing):
-        remedy = "Give every level; or, with the most and the least deprived printed, write between: straight"
-        raise AxisError(Fault(f"{step.source} lacks levels of deprivation", remedy, field="local", rows=missing))
-    merge = np.repeat(np.eye(count), len(named) // count, axis=0)
-    return levels, merge
-
-
-def _row(table: Prevalence, step: LocalAdjustment, sex: str, band: AgeBand) -> dict[str, int]:
-    """The row of each printed level for a cell: of its sex, or of persons; of the band that holds its ages."""
-    held = sex if (table.sex == sex).any() else "persons"
-    level = table.split[step.factor]
-    only = len(set(table.bands)) == 1
-    found = {str(level[n]): n for n in range(len(level)) if table.sex[n] == held and (only or band in table.bands[n])}
-    if not found:
-        remedy = (
-            "Nothing is extrapolated outside a source's ages: name rates by level for these ages, or for all together"
-        )
-        what = f"{step.source} has no rates by {step.factor} for {held} aged {band.label}"
-        raise AxisError(Fault(what, remedy, field="local.source", code="R201"))
-    return found
-
-
-def _along(levels: tuple[str, ...], held: dict[str, Array] | dict[str, float]) -> Array:
-    """Values at every level, straight in rank between those that are there; shape (level, ...)."""
-    at = [n for n, one in enumerate(levels) if one in held]
-    values = np.stack([np.asarray(held[levels[n]]) for n in at])
-    found = np.empty((len(levels), *values.shape[1:]))
-    for n in range(len(levels)):
-        right = min(int(np.searchsorted(at, n)), len(at) - 1)
-        left = right if at[right] == n or right == 0 else right - 1
-        weight = 0.0 if left == right else (n - at[left]) / (at[right] - at[left])
-        found[n] = (1 - weight) * values[left] + weight * values[right]
-    return found
+    Ratios adjusted for each other multiply: their logarithms add up.
+    """
+    first, *rest = [next(one for one in made if one.step.factor == factor) for factor in factors]
+    levels, merge, ratio, drawn = first.levels, first.merge, first.ratio, first.drawn
+    for one in rest:
+        levels = tuple(f"{a}, {b}" for a in levels for b in one.levels)
+        merge = np.asarray(np.kron(merge, one.merge), dtype=np.float64)
+        ratio = (ratio[:, :, None] + one.ratio[:, None]).reshape(len(ratio), -1)
+        drawn = (drawn[:, :, None] + one.drawn[:, None]).reshape(*ratio.shape, -1)
+    return levels, merge, ratio, drawn
 
 
 def _leant(rate: Array, drawn: Array, share: Array, headline: Array, scale: Scale) -> Array:
