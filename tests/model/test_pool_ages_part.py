@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hna.errors import HnaError
 from hna.evidence.shelf import Shelf
 from hna.fit import fit_models
 from hna.model.defaults import read_defaults
+from hna.model.fit_sampler import Diagnostics
 from hna.model.fit_store import FOLDER, keep
 from hna.model.pool_ages_part import curves_asked
 from hna.model.rates import make_rates
@@ -79,14 +81,7 @@ def test_studies_of_other_bands_become_one_rate_by_age(shelf):
 
 
 def test_a_run_never_imports_a_sampler(shelf):
-    code = (
-        "import sys\nfrom pathlib import Path\nfrom hna.evidence.shelf import Shelf\nfrom hna.model.rates import make_rates\n"
-        "sys.path.insert(0, 'tests/model')\nfrom test_pool_ages_part import model\n"
-        f"make_rates(model(), Shelf(Path({str(shelf.workspace)!r})), 200, 1)\n"
-        "assert not {'pymc', 'arviz', 'statsmodels', 'nutpie'} & set(sys.modules), sorted(sys.modules)\n"
-    )
-    # pytest is imported by the test module itself, and brings none of them.
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", run_of(shelf, "None")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -112,6 +107,49 @@ def test_a_sampler_is_asked_for_ahead(shelf):
     table.write_text(table.read_text().replace("20,1000", "21,1000"))
     with pytest.raises(HnaError, match="other inputs"):
         make_rates(one, Shelf(shelf.workspace), 300, 1)
+
+
+def test_weights_that_may_not_be_trusted_ask_for_a_fit(shelf, monkeypatch):
+    monkeypatch.setattr("hna.model.pool_ages.TRUSTED", -9.0)
+    with pytest.raises(HnaError, match="hna fit dementia") as told:
+        make_rates(model(), shelf, 300, 1)
+    assert told.value.codes == ("R393",)
+    wide = asked(model(), shelf).people.size
+    diverges = Diagnostics(1.001, 900.0, 800.0, 0.02, 1, "nutpie")
+    for found, passed in ((diverges, False), (replace(diverges, divergences=0), True)):
+        arrays = {"curve": np.full((wide, 300), -2.0), "setting": np.zeros(300), "tau": np.full(300, 0.2)}
+        monkeypatch.setattr("hna.model.pool_ages_nuts.fit_ages", lambda *_, out=(arrays, found): out)
+        (stored,) = fit_models([model()], shelf, 300, 1)
+        assert stored.passed is passed
+        if passed:
+            assert make_rates(model(), shelf, 300, 1).mean() == pytest.approx(1 / (1 + np.exp(2.0)))
+        else:
+            with pytest.raises(HnaError, match="divergences 1") as told:
+                make_rates(model(), shelf, 300, 1)
+            assert told.value.codes == ("R391",)
+
+
+def test_a_run_with_a_stored_fit_pays_nothing_for_it(shelf):
+    wanted = asked(model(pool={"sampler": "nuts"}), shelf)
+    curve = wanted.laplace(1, 300)
+    arrays = {"curve": curve.curve, "setting": curve.setting, "tau": curve.tau}
+    record = {"passed": True, "words": "r̂ 1.001"}
+    keep(shelf.workspace / FOLDER, f"dementia-persons.{wanted.key}", arrays, record)
+    done = subprocess.run(
+        [sys.executable, "-c", run_of(shelf, "{'sampler': 'nuts'}")], capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def run_of(shelf, pool: str) -> str:
+    """A program that makes the model's rates and looks at what was imported for it."""
+    # pytest is imported by the test module itself, and brings none of them.
+    return (
+        "import sys\nfrom pathlib import Path\nfrom hna.evidence.shelf import Shelf\nfrom hna.model.rates import make_rates\n"
+        "sys.path.insert(0, 'tests/model')\nfrom test_pool_ages_part import model\n"
+        f"make_rates(model(pool={pool}), Shelf(Path({str(shelf.workspace)!r})), 300, 1)\n"
+        "assert not {'pymc', 'arviz', 'statsmodels', 'nutpie'} & set(sys.modules), sorted(sys.modules)\n"
+    )
 
 
 def test_fit_leaves_to_the_run_what_the_run_can_do(shelf):
