@@ -44,7 +44,7 @@ def list_models(shelf: Shelf) -> list[dict[str, Any]]:
         model = read_model(file)
         rows.append(
             {"need": model.need, "title": model.title, "chapter": model.chapter, "ages": model.ages,
-             "sources": ", ".join([*(used.source for used in model.prevalence.sources), *data_of(model)]),
+             "sources": ", ".join([*(used.source for used in model.prevalence.named), *data_of(model)]),
              "known": ", ".join(use.source for use in model.known)}
         )  # fmt: skip
     return rows
@@ -73,8 +73,8 @@ def schemas() -> dict[str, dict[str, object]]:
 def bibtex(shelf: Shelf, need: str) -> str:
     """BibTeX entries of every source that a need rests on."""
     model = read_model(shelf.model_file(need))
-    records: list[Source] = [shelf.record(PrevalenceSource, used.source) for used in model.prevalence.sources]
-    corrected = dict.fromkeys(name for used in model.prevalence.sources for name in used.corrected_by)
+    records: list[Source] = [shelf.record(PrevalenceSource, used.source) for used in model.prevalence.named]
+    corrected = dict.fromkeys(name for used in model.prevalence.named for name in used.corrected_by)
     records += [shelf.record(CrosswalkSource, name) for name in corrected]
     hidden = [one for one in (model.prevalence.multiplier, model.prevalence.lists) if one is not None]
     records += [shelf.record(KnownSource, one.known) for one in hidden]

@@ -122,7 +122,7 @@ def check_shelf(shelf: Shelf, year: int | None = None) -> Findings:
         found.models += 1
         try:
             model = read_model(file)
-            used |= {source.source for source in model.prevalence.sources} | {model.prevalence.severity or ""}
+            used |= {source.source for source in model.prevalence.named} | {model.prevalence.severity or ""}
             used |= {step.source for step in model.local}
             used |= set((model.prevalence.trend.sources if model.prevalence.trend else None) or ())
             used |= set(data_of(model))
@@ -150,7 +150,7 @@ def check_shelf(shelf: Shelf, year: int | None = None) -> Findings:
 
 def evidence_of(shelf: Shelf, model: Model, year: int) -> EvidenceLine:
     """The evidence behind one need, with fieldwork aged to the middle of a year."""
-    parts = [(source.source, "rate") for source in model.prevalence.sources]
+    parts = [(source.source, "rate") for source in model.prevalence.named]
     parts += [(model.prevalence.severity, "severity")] if model.prevalence.severity else []
     parts += [(model.prevalence.survey.sample, "answers")] if model.prevalence.survey else []
     studies = []

@@ -295,7 +295,8 @@ def _answer(
     if faults:
         raise ModelError(faults)
     pairs, extended = gap_years(shelf, chosen, known, request.population)
-    people = people_for(shelf, besides(extended) if small else extended, rates)
+    planned = besides(extended) if small else extended
+    people = people_for(shelf, planned, rates)
     by = [name for name in request.by if name in SUBGROUPS]
     found = answer(
         rates, other_years(people, small) if small else people, known, by, request.level, pairs,
@@ -305,7 +306,18 @@ def _answer(
     bare = request.disclosure == NONE
     counts, counted = (known, pairs) if bare else ([], {})
     whole = people or ([small.above()] if small else [])
-    scenarios = [answer(one, whole, counts, (), request.level, counted) for one in rates.scenarios]
+    # A run by sex beside one of persons needs a population by sex: projections may have none.
+    scenarios = [
+        answer(
+            one,
+            whole if one.sexes == rates.sexes else people_for(shelf, planned, one) or whole,
+            counts,
+            (),
+            request.level,
+            counted,
+        )
+        for one in rates.scenarios
+    ]
     found = replace(found, scenarios=tuple(scenarios))
     if bare and people:
         found = beside(found, people, pairs, shelf, request.level)

@@ -84,7 +84,7 @@ def held_of(
     """
     model, need = found.model, found.model.need
     sources = [source for source in found.citations if isinstance(source, PrevalenceSource)]
-    used = {one.source for one in model.prevalence.sources}
+    used = {one.source for one in model.prevalence.named}
     gap = gapped(found, area)
     services = {ledger.known for ledger in found.ledgers if ledger.area.code == area.code and ledger.aligned}
     has = {

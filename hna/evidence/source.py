@@ -93,6 +93,11 @@ class _Source(Record):
     """What was changed from the printed figure, and why."""
 
     @property
+    def label(self) -> str:
+        """Its title, or else its identifier."""
+        return self.title or self.id
+
+    @property
     def words(self) -> str:
         """The reference, as a reader would find it."""
         cited = self.citation

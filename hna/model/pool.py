@@ -117,7 +117,9 @@ class Pooled:
         return f"{said}. In tension: {'; '.join(rows)}"
 
 
-def gate(sources: Sequence[PrevalenceSource], spans: Sequence[AgeBand], same: str | None = None) -> tuple[Fault, ...]:
+def gate(
+    sources: Sequence[PrevalenceSource], spans: Sequence[AgeBand], same: str | None = None, chained: bool = False
+) -> tuple[Fault, ...]:
     """Why sources may not be pooled: every difference, or nothing.
 
     Poolable means the same condition, measure and period, a case definition of one class, ages that overlap, and a
@@ -128,6 +130,7 @@ def gate(sources: Sequence[PrevalenceSource], spans: Sequence[AgeBand], same: st
     sources : records.
     spans : ages used of each.
     same : why different case definitions are of one class; None if nobody said so.
+    chained : whether it is enough that ages overlap from one study to the next, as where a curve by age joins them.
 
     Returns
     -------
@@ -150,8 +153,7 @@ def gate(sources: Sequence[PrevalenceSource], spans: Sequence[AgeBand], same: st
             "pairs, or run each alone (envelope)"
         )
         faults.append(_differs("case definitions", definitions, remedy, "R301"))
-    low, end = max(span.low for span in spans), min(span.end for span in spans)
-    if low >= end:
+    if not (_chain(spans) if chained else max(span.low for span in spans) < min(span.end for span in spans)):
         ages = {source.id: span.label for source, span in zip(sources, spans, strict=True)}
         faults.append(_differs("ages that do not overlap", ages, "Use combine: single for ages that follow", "R301"))
     for source in sources:
@@ -162,6 +164,17 @@ def gate(sources: Sequence[PrevalenceSource], spans: Sequence[AgeBand], same: st
             remedy = "Appraise it first: its risk of bias sets how much it can weigh"
             faults.append(Fault(f"{source.id} was not appraised", remedy, field=_FIELD, code="R304"))
     return tuple(faults)
+
+
+def _chain(spans: Sequence[AgeBand]) -> bool:
+    """Whether spans overlap from one to the next: else a difference of age is a difference of studies."""
+    first, *rest = sorted(spans, key=lambda span: span.low)
+    reach = first.end
+    for span in rest:
+        if span.low >= reach:
+            return False
+        reach = max(reach, span.end)
+    return True
 
 
 def _differs(words: str, held: Mapping[str, str], remedy: str, code: str) -> Fault:

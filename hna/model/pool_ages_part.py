@@ -92,7 +92,8 @@ def curves_asked(
             sampling = sampling_of(table, defaults.design_effect, span)
             for row in table.rows("", sex).tolist():
                 band = table.bands[row]
-                if band in model.band:
+                # A band that reaches beyond the need's ages is read whole, and the curve is used within them.
+                if band.meets(part.layers.ages.span):
                     y, slope, setting, errors = part.corrections.logits(float(sampling.mean[row]), how)
                     reported.append(Reported(part.survey, band, y, slope**2 * logit_variance(sampling, row)))
                     shared.append(errors)
@@ -219,6 +220,6 @@ def _covered(model: Model, sex: str, reported: list[Reported]) -> None:
 
 def _axis(model: Model, asked: tuple[Asked, ...]) -> AgeAxis:
     """Bands from one age at which any study's band begins to the next."""
-    lows = sorted({one.band.low for curve in asked for one in curve.reported})
+    lows = sorted({max(one.band.low, model.band.low) for curve in asked for one in curve.reported})
     ends = [*(low - 1 for low in lows[1:]), model.band.high]
     return AgeAxis(tuple(AgeBand(low, end) for low, end in zip(lows, ends, strict=True)))

@@ -144,7 +144,8 @@ def check_pool(model: Model, parts: list[Part], fewest: int = 3, same_ages: bool
     """
     said = model.prevalence.pool
     spans = [part.layers.ages.span for part in parts]
-    faults = list(gate([part.source for part in parts], spans, said.same_definition if said else None))
+    same = said.same_definition if said else None
+    faults = list(gate([part.source for part in parts], spans, same, chained=not same_ages))
     if model.prevalence.errors.transport:
         what = "the spread between studies already carries the difference between places"
         remedy = "Leave out prevalence.errors.transport, or use combine: single or mixture"

@@ -55,8 +55,7 @@ class Rates(Estimate):
     layers : names of the layers, blank for all cases together.
     seed : of every stream.
     defaults : what was assumed.
-    scenarios : the same need resting on each further source alone, where the model asks for an envelope; the rates
-        themselves then rest on the first source named.
+    scenarios : whole runs beside it: the same need on each further source of an envelope, or on a source beside, alone.
     local : what carries the rate to a place by who lives there, or rates that are found in each place; None where every
         place has the same rate.
     trend : how the rate changes from year to year; None for the constant rate, which is the headline.

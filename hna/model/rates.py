@@ -93,14 +93,16 @@ def _constant(model: Model, shelf: Shelf, draws: int, seed: int, how: Correcting
             raise
         before = []
     found = replace(found, before=tuple(before))
-    return _carried(found, shelf) if model.local else found
+    if model.local:
+        found = _carried(found, shelf)
+    return _side_by_side(found, _each(model.alone(model.prevalence.beside), shelf, draws, seed, how))
 
 
 def _combined(model: Model, shelf: Shelf, draws: int, seed: int, how: Correcting) -> Rates:
     defaults = read_defaults(shelf)
     combine = model.prevalence.combine
     also: tuple[Cited, ...] = ()
-    beside: tuple[Part, ...] = ()
+    rivals: tuple[Part, ...] = ()
     places: Places | None = None
     if combine in _FOUND:
         part, places, also = _FOUND[combine](model, shelf, draws, seed, defaults)
@@ -110,7 +112,7 @@ def _combined(model: Model, shelf: Shelf, draws: int, seed: int, how: Correcting
         groups = [(part,)]
     elif combine == "capture-recapture":
         (part, *others), also = listed_parts(model, shelf, draws, seed, defaults)
-        groups, beside = [(part,)], tuple(others)
+        groups, rivals = [(part,)], tuple(others)
     else:
         parts = [make_part(model, shelf, used, draws, seed, defaults, how) for used in model.prevalence.sources]
         if combine in _POOLED:
@@ -121,12 +123,12 @@ def _combined(model: Model, shelf: Shelf, draws: int, seed: int, how: Correcting
     found = _assembled(model, groups, draws, seed, defaults)
     scenarios = tuple(
         replace(_assembled(model, [(one,)], draws, seed, defaults), scenario=f"lists-{n}")
-        for n, one in enumerate(beside, 2)
+        for n, one in enumerate(rivals, 2)
     )
-    said = tuple(f"by another model of the lists: {note}" for one in beside for note in one.layers.notes[:1])
+    said = tuple(f"by another model of the lists: {note}" for one in rivals for note in one.layers.notes[:1])
     return replace(
         found, citations=(*found.citations, *also), scenarios=scenarios, notes=(*found.notes, *said),
-        flags=tuple(sorted({*found.flags, *(["W301"] if beside else [])})), local=places,
+        flags=tuple(sorted({*found.flags, *(["W301"] if rivals else [])})), local=places,
     )  # fmt: skip
 
 
@@ -203,19 +205,29 @@ def _labelled(bare: Rates, parts: list[Part], held: list[Part]) -> Rates:
 
 def _envelope(model: Model, shelf: Shelf, draws: int, seed: int, how: Correcting) -> Rates:
     """Each source alone, a whole run: never averaged. The first named is the one returned; it carries the others."""
-    alone = model.alone()
+    alone = model.alone(model.prevalence.named)
     if len(alone) < 2:
         remedy = "Use combine: single"
         raise ModelError(Fault("an envelope needs two sources or more", remedy, field="prevalence.combine"))
-    first, *others = [
+    first, *others = _each(alone, shelf, draws, seed, how)
+    said = f"each source is run alone and none averaged; these figures rest on {first.parts[0].source.label}"
+    return _side_by_side(replace(first, model=model, scenario=""), others, said)
+
+
+def _each(alone: list[Model], shelf: Shelf, draws: int, seed: int, how: Correcting) -> list[Rates]:
+    return [
         replace(make_rates(one, shelf, draws, seed, how), scenario=one.prevalence.sources[0].source) for one in alone
     ]
-    names = [made.parts[0].source.title or made.parts[0].source.id for made in (first, *others)]
-    said = [f"each source is run alone and none averaged; these figures rest on {names[0]}"]
-    said += [beside(name, first, other) for name, other in zip(names[1:], others, strict=True)]
-    flags = dict.fromkeys(flag for one in (first, *others) for flag in one.flags)
-    citations = {source.id: source for one in (first, *others) for source in one.citations}
+
+
+def _side_by_side(first: Rates, alone: list[Rates], *said: str) -> Rates:
+    """Rates with whole runs beside them, each resting on one source, and how far from the rates each is."""
+    if not alone:
+        return first
+    told = [beside(one.parts[0].source.label, first, one) for one in alone]
+    cited = {source.id: source for one in (first, *alone) for source in one.citations}
+    flags = {flag for one in (first, *alone) for flag in one.flags}
     return replace(
-        first, model=model, scenario="", scenarios=tuple(others), notes=(*first.notes, *said),
-        flags=tuple(sorted({*flags, "W301"})), citations=tuple(citations.values()),
+        first, scenarios=(*first.scenarios, *alone), notes=(*first.notes, *said, *told),
+        flags=tuple(sorted({*flags, "W301"})), citations=tuple(cited.values()),
     )  # fmt: skip

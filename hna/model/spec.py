@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,7 +13,7 @@ from hna.evidence.record import Date, Id, Proportion, Record, faults_of
 from hna.evidence.yaml_file import read_yaml
 from hna.measure.ages import AgeBand
 from hna.model.spec_local import LocalStep
-from hna.model.spec_rate import Ages, LocalAdjustment, Prevalence, Range
+from hna.model.spec_rate import POOLED, Ages, LocalAdjustment, Prevalence, Range, UsedSource
 
 FACTORS = ("resident", "active", "ages", "distinct", "in_need", "extraction")
 
@@ -210,7 +211,7 @@ class Model(Record):
     @model_validator(mode="after")
     def _ages_parse(self) -> Model:
         AgeBand.parse(self.ages)
-        for used in self.prevalence.sources:
+        for used in self.prevalence.named:
             if used.ages is not None:
                 AgeBand.parse(used.ages)
         return self
@@ -232,17 +233,20 @@ class Model(Record):
 
     def with_sources(self, *sources: str) -> Model:
         """The same model resting on other sources: a study switch."""
-        prevalence = self.prevalence.model_dump() | {"sources": list(sources)}
+        prevalence = self.prevalence.model_dump() | {"sources": list(sources), "beside": []}
         if len(sources) == 1:
             prevalence["combine"] = "single"
         return Model.model_validate(self.model_dump() | {"prevalence": prevalence})
 
-    def alone(self) -> list[Model]:
-        """The same model resting on each of its sources alone: the scenarios of an envelope, in the order named."""
-        prevalence = self.prevalence.model_dump() | {"combine": "single", "trend": None}
+    def alone(self, sources: Sequence[UsedSource]) -> list[Model]:
+        """The same model resting on each of some sources alone: the scenarios beside it, in the order named."""
+        prevalence = self.prevalence.model_dump() | {"combine": "single", "trend": None, "beside": []}
+        if self.prevalence.combine in POOLED:
+            # The spread between the studies stood for the difference between places; one alone has none.
+            prevalence["errors"] |= {"transport": None}
         return [
             Model.model_validate(self.model_dump() | {"prevalence": prevalence | {"sources": [used.model_dump()]}})
-            for used in self.prevalence.sources
+            for used in sources
         ]
 
 

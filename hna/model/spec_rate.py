@@ -12,6 +12,7 @@ from hna.model.spec_places import MapUse, SurveyUse
 from hna.model.spec_trend import Trend
 
 ERROR_TERMS = ("study", "transport", "staleness")
+POOLED = ("random-effects", "hierarchical-by-age")
 
 Range = Annotated[list[float], Field(min_length=2, max_length=2)]
 LogitSd = Annotated[float, Field(ge=0, le=2)]
@@ -142,6 +143,8 @@ class Prevalence(Record):
     places, for every place; map: counts of places, smoothed over the map."""
     sources: list[Annotated[UsedSource, BeforeValidator(_used)]]
     """Sources on the shelf; several under `single` must cover different ages. None under capture-recapture, survey and map."""
+    beside: list[Annotated[UsedSource, BeforeValidator(_used)]] = []
+    """Sources that are whole runs beside these, never combined with them: another definition, or what services record."""
     multiplier: Multiplier | None = None
     """Under multiplier: the count and whom it was made among; the one source is the share known."""
     lists: Lists | None = None
@@ -169,6 +172,11 @@ class Prevalence(Record):
         if not sources and others.data.get("combine") not in ("capture-recapture", "survey", "map"):
             raise ValueError("name one source or more")
         return sources
+
+    @property
+    def named(self) -> list[UsedSource]:
+        """Every source of a rate: those it is made from, and those beside it."""
+        return [*self.sources, *self.beside]
 
 
 class LocalAdjustment(Record):

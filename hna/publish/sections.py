@@ -281,11 +281,13 @@ def _scenarios(facts: NeedFacts, refs: Refs) -> Iterator[Block]:
     for place in facts.areas:
         years = [found.year for found in place.comparisons] or [place.base_year]
         for one in alone:
-            source = one.answer.rates.parts[0].source
-            number = f" [{refs[source.id]}]" if source.id in refs else ""
+            sources = [part.source for part in one.answer.rates.parts]
+            named = "; ".join(
+                f"{source.citation.short}{f' [{refs[source.id]}]' if source.id in refs else ''}" for source in sources
+            )
             rows.append((
-                text(wording.name_of(place.area)), text(f"{source.citation.short}{number}"),
-                text(wording.sentence(source.case_definition)), text(wording.middle(years[-1])),
+                text(wording.name_of(place.area)), text(f"{len(sources)} together: {named}" if len(sources) > 1 else named),
+                text(wording.sentence(sources[0].case_definition)), text(wording.middle(years[-1])),
                 *(cell(one.value(place.area, years[-1], quantity)) for quantity in ("need", "prevalence", "known", "gap")),
             ))  # fmt: skip
     columns = (

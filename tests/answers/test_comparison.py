@@ -123,7 +123,7 @@ def test_no_difference_is_similar_and_hidden_counts_must_agree() -> None:
 # ---- the draws of the comparator
 
 
-@pytest.mark.parametrize("need", ["dementia", "autism", "adhd"])
+@pytest.mark.parametrize("need", ["dementia", "heart-failure", "adhd"])
 @pytest.mark.parametrize("transport", [0.0, 0.3])
 def test_the_fast_path_has_the_draws_of_the_rate(shelf: Shelf, need: str, transport: float) -> None:
     model = with_errors(read_model(shelf.model_file(need)), study=0.2, staleness=0.01, transport=transport)

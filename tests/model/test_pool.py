@@ -200,6 +200,25 @@ def test_an_envelope_is_whole_runs_side_by_side(workspace):
     assert np.array_equal(alone.draws, found[1].draws)
 
 
+def test_a_source_beside_pooled_studies_is_a_run_of_its_own(workspace):
+    """Another quantity never moves the pooled rate; alone it is carried to a place with the usual difference between places."""
+    workspace.prevalence("recorded", workspace.rates_rows(scale=2.0), case_definition="recorded by practices")
+    plain = make_rates(three(workspace), workspace.shelf, 300, 1)
+    found = make_rates(three(workspace, prevalence={"beside": ["recorded"]}), workspace.shelf, 300, 1)
+    assert np.array_equal(found.draws, plain.draws)
+    (alone,) = found.scenarios
+    assert [part.source.id for part in alone.parts] == ["recorded"]
+    assert alone.has_transport
+    assert not found.has_transport
+    assert alone.scenarios == ()
+    assert "W301" in found.flags
+    assert "W301" not in plain.flags
+    assert any("alone gives" in note for note in found.notes)
+    assert "recorded" in {source.id for source in found.citations}
+    assert [used.source for used in found.model.prevalence.named] == ["study-0", "study-1", "study-2", "recorded"]
+    assert found.model.with_sources("study-1").prevalence.beside == []
+
+
 def test_the_order_of_studies_does_not_matter(workspace):
     model = three(workspace)
     turned = model.with_sources("study-2", "study-0", "study-1")

@@ -80,6 +80,31 @@ def test_studies_of_other_bands_become_one_rate_by_age(shelf):
     assert (np.diff(wide, axis=0) > 0.3).all()
 
 
+def test_ages_need_overlap_only_from_one_study_to_the_next(shelf):
+    """65-74, 74-85 and 84 and over are one chain; without the middle study a difference of age is one of studies."""
+    rows = {"young": ["65,74,30,1200"], "middle": ["74,85,75,800"], "old": ["84,,110,500"]}
+    for name, held in rows.items():
+        folder = shelf.workspace / "prevalence_sources" / name
+        folder.mkdir()
+        (folder / "source.yaml").write_text(SOURCE.format(name=name))
+        (folder / "table.csv").write_text("\n".join(["age_from,age_to,cases,sample", *held]) + "\n")
+    again = Shelf(shelf.workspace)
+    rates = make_rates(model(("young", "middle", "old")), again, 300, 1)
+    assert rates.ages.labels == ["65-73", "74-83", "84+"]
+    with pytest.raises(HnaError, match="do not overlap") as told:
+        make_rates(model(("young", "old")), again, 300, 1)
+    assert "R301" in told.value.codes
+
+
+def test_a_band_that_reaches_beyond_the_need_is_read_whole(shelf):
+    """A rate of 65-74 is the mean of the curve over all of them, though people of 67 and over are asked for."""
+    whole, cut = make_rates(model(), shelf, 1000, 1), make_rates(model(ages="67+"), shelf, 1000, 1)
+    assert cut.ages.labels == ["67-69", *whole.ages.labels[1:]]
+    assert whole.mean()[0, 0, 0] < cut.mean()[0, 0, 0] < whole.mean()[0, 0, 1]
+    assert cut.mean()[0, 0, 1:] == pytest.approx(whole.mean()[0, 0, 1:], rel=0.02)
+    assert asked(model(ages="67+"), shelf).reported == asked(model(), shelf).reported
+
+
 def test_a_run_never_imports_a_sampler(shelf):
     done = subprocess.run([sys.executable, "-c", run_of(shelf, "None")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -143,7 +143,7 @@ def _used():
     used = set()
     for name in MODELS:
         model = read_model(SHELF.model_file(name))
-        used |= {source.source for source in model.prevalence.sources} | {model.prevalence.severity}
+        used |= {source.source for source in model.prevalence.named} | {model.prevalence.severity}
         used |= {step.source for step in model.local}
         used |= set((model.prevalence.trend.sources if model.prevalence.trend else None) or ())
     return used
@@ -257,7 +257,7 @@ def test_sources_of_one_survey_share_its_error():
     """Fieldwork of one survey, in two needs, errs alike: the models name the survey."""
     surveys = defaultdict(set)
     for name in MODELS:
-        for used in read_model(SHELF.model_file(name)).prevalence.sources:
+        for used in read_model(SHELF.model_file(name)).prevalence.named:
             surveys[used.study or used.source].add(used.source)
     shared = {survey: sources for survey, sources in surveys.items() if len(sources) > 1}
     assert {"cfas-ii", "mhcyp-2017", "apms-2023", "hse-2022"} <= set(shared)
