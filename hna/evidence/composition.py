@@ -69,7 +69,7 @@ class Composition:
         return np.stack([held[:, rows].sum(axis=1) for rows in inside], axis=1)
 
 
-def composition_for(shelf: Shelf, factors: Sequence[str], name: str | None = None) -> Composition:
+def composition_for(shelf: Shelf, factors: str | Sequence[str], name: str | None = None) -> Composition:
     """The composition that a model names, or the only one by some factors together; the analyst's own before those shipped.
 
     Raises
@@ -77,7 +77,8 @@ def composition_for(shelf: Shelf, factors: Sequence[str], name: str | None = Non
     SourceError
         If there is none, or several to choose from.
     """
-    factor, wanted = " and ".join(factors), set(factors)
+    named = (factors,) if isinstance(factors, str) else tuple(factors)
+    factor, wanted = " and ".join(named), set(named)
     if name is not None:
         found = read_composition(shelf, name)
         if set(found.source.factors) != wanted:

@@ -109,7 +109,7 @@ def test_need_is_the_same_alone_streamed_and_added_up(shelf):
 
 def test_a_small_area_is_of_one_level(shelf):
     rates = make_rates(model(STEP), shelf, 50, 3)
-    composition = composition_for(shelf, ["deprivation"])
+    composition = composition_for(shelf, "deprivation")
     deprived = next(
         code for code, people in composition.people.items() if code.startswith("E01") and people[0, 0, 0] == 1
     )
