@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -153,7 +154,7 @@ def _possible(step: TestErrors, rate: Array, cells: Sequence[str]) -> None:
         what = f"such a test finds between {low:.3g} and {high:.3g} of any people positive, and the source has others"
         rows = [f"{f'{cells[n]}: ' if len(cells) else ''}{rate[n]:.3g}" for n in wrong.tolist()]
         remedy = "Find sensitivity and specificity measured among such people, or leave these ages out"
-        raise ModelError(Fault(what, remedy, field="screening", rows=rows, code="R322"))
+        raise ModelError(Fault(what, remedy, rows=rows, code="R322"))
 
 
 def corrected(layers: Layers, what: Corrections, how: Correcting, seed: int, survey: str) -> Layers:
@@ -169,7 +170,7 @@ def corrected(layers: Layers, what: Corrections, how: Correcting, seed: int, sur
     if layers.strata or layers.names != ("",):
         remedy = "Divide cases by another source's shares of diagnosed cases (prevalence.severity), or use a source of all cases"
         told = f"{layers.table.source.id} divides by severity the people found by it, not those who have the need"
-        raise ModelError(Fault(told, remedy, field="prevalence.sources"))
+        raise ModelError(Fault(told, remedy))
     shape = layers.draws.shape
     cells = [f"{sex} {band}" for _, sex, band in product(layers.names, layers.sexes, layers.ages.labels)]
     mean, drawn = what.moved(layers.mean.reshape(-1), layers.draws.reshape(-1, shape[-1]), how, seed, survey, cells)
@@ -177,6 +178,17 @@ def corrected(layers: Layers, what: Corrections, how: Correcting, seed: int, sur
         layers, mean=mean.reshape(shape[:-1]), draws=drawn.reshape(shape), notes=(*layers.notes, *what.notes),
         flags=tuple(dict.fromkeys((*layers.flags, *what.flags))),
     )  # fmt: skip
+
+
+@contextmanager
+def told_of(need: str, source: str) -> Iterator[None]:
+    """Faults found within name the model file, and the source whose correction they are about."""
+    try:
+        yield
+    except ModelError as error:
+        file, field = f"models/{need}.yaml", f"prevalence.sources.{source}"
+        faults = [replace(fault, file=fault.file or file, field=fault.field or field) for fault in error.faults]
+        raise ModelError(faults) from None
 
 
 def corrections_of(used: UsedSource, source: PrevalenceSource, shelf: Shelf) -> tuple[Corrections, PrevalenceSource]:

@@ -18,7 +18,7 @@ from hna.evidence.shelf import Shelf
 from hna.evidence.source import KnownSource, PopulationSource
 from hna.measure.ages import AgeAxis
 from hna.measure.draws import uniform
-from hna.model.correction import WHOLE, Correcting, corrections_of
+from hna.model.correction import WHOLE, Correcting, corrections_of, told_of
 from hna.model.defaults import Defaults
 from hna.model.distribution import sampling_of
 from hna.model.pool_grid import mean_kept
@@ -65,10 +65,12 @@ def multiplied_part(
     judged = model.prevalence.judged
     span = None if judged is None else (judged.relative[0], judged.relative[1])
     sampling = sampling_of(table, defaults.design_effect, span)
-    corrections, source = corrections_of(used, table.source, shelf)
+    with told_of(model.need, used.source):
+        corrections, source = corrections_of(used, table.source, shelf)
     cell = f"multiplier:{source.id}"
     share = sampling.draw(0, uniform(seed, f"sampling:{cell}", draws), uniform(seed, f"rounding:{cell}", draws))
-    mean, drawn = corrections.moved(sampling.mean[:1], share[None], how, seed, used.study or source.id)
+    with told_of(model.need, used.source):
+        mean, drawn = corrections.moved(sampling.mean[:1], share[None], how, seed, used.study or source.id)
     point, share = float(mean[0]), drawn[0]
     rate = known / (point * people)
     if not 0 < rate < 1:

@@ -16,7 +16,7 @@ from hna.evidence.shelf import Shelf
 from hna.evidence.source import CrosswalkSource, PopulationSource, PrevalenceSource
 from hna.measure.ages import AgeAxis, AgeBand, common_refinement
 from hna.measure.estimate import Estimate
-from hna.model.correction import NO_CORRECTIONS, WHOLE, Correcting, Corrections, corrected, corrections_of
+from hna.model.correction import NO_CORRECTIONS, WHOLE, Correcting, Corrections, corrected, corrections_of, told_of
 from hna.model.defaults import Defaults
 from hna.model.spec import Model
 from hna.model.spec_rate import UsedSource
@@ -111,8 +111,9 @@ def make_part(
     judged = model.prevalence.judged
     span = None if judged is None else (judged.relative[0], judged.relative[1])
     layers = layers_of(table, wanted, model.sex, draws, seed, defaults.design_effect, span)
-    corrections, record = corrections_of(used, source, shelf)
-    layers = corrected(layers, corrections, how, seed, used.study or name)
+    with told_of(model.need, name):
+        corrections, record = corrections_of(used, source, shelf)
+        layers = corrected(layers, corrections, how, seed, used.study or name)
     layers = replace(layers, table=replace(layers.table, source=record))
     if model.prevalence.severity:
         splitter = read_prevalence(shelf, model.prevalence.severity)

@@ -433,6 +433,9 @@ def refused(small, code: str, match: str, *sources: dict | str, combine: str = "
         make_rates(written(small, combine, *sources), small.shelf, 200, 1)
     assert (code in told.value.codes) if code else True
     assert all(fault.remedy for fault in told.value.faults)
+    if code:
+        assert all(fault.file == "models/sleeplessness.yaml" for fault in told.value.faults)
+        assert all(fault.field.startswith("prevalence.sources.") for fault in told.value.faults)
 
 
 def test_crosswalks_that_do_not_fit_are_refused(small) -> None:
