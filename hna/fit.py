@@ -14,6 +14,7 @@ from hna.evidence.shelf import Shelf
 from hna.model.defaults import read_defaults
 from hna.model.fit_sampler import Diagnostics
 from hna.model.fit_store import FOLDER, Task, keep, recall
+from hna.model.map_part import map_task
 from hna.model.pool_ages_part import Asked, curves_asked
 from hna.model.rates_parts import make_part
 from hna.model.spec import Model
@@ -95,9 +96,14 @@ def _survey(model: Model, shelf: Shelf, draws: int, seed: int) -> Iterator[Task]
     yield survey_task(model, shelf, draws, seed)
 
 
+def _map(model: Model, shelf: Shelf, draws: int, seed: int) -> Iterator[Task]:
+    yield map_task(model, shelf, draws, seed)
+
+
 _TASKS: dict[str, Callable[[Model, Shelf, int, int], Iterator[Task]]] = {
     "hierarchical-by-age": _curves,
     "survey": _survey,
+    "map": _map,
 }
 """By how rates are combined: what of it may be slow. All else is solved exactly in every run."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from hna.errors import Fault, SourceError
-from hna.evidence.outlines import DRAWN
+from hna.evidence.outlines import BORDERS, DRAWN
 from hna.evidence.population import areas_and_years
 from hna.evidence.shelf import Shelf, table_file
 from hna.evidence.source import AreasSource, PopulationSource
@@ -118,7 +118,7 @@ class Surroundings:
     def _names(self, groups: bool) -> list[str]:
         """Lookups of groups, or of nestings, small ones first."""
         folders = self._shelf.folders(AreasSource)
-        lookups = [name for name in folders if not name.endswith(DRAWN)]
+        lookups = [name for name in folders if not name.endswith((*DRAWN, BORDERS))]
         chosen = [name for name in lookups if name.endswith(GROUPS) == groups]
         return sorted(chosen, key=lambda name: (table_file(folders[name]).stat().st_size, name))
 

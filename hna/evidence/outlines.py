@@ -15,6 +15,8 @@ from hna.evidence.tables import Reader, read_columns
 SHAPES, HEXAGONS = "-shapes", "-hexagons"
 DRAWN = (SHAPES, HEXAGONS)
 """Folders of ``data/areas`` whose ids end so hold what is drawn, not which area lies in which."""
+BORDERS = "-borders"
+"""Folders whose ids end so hold pairs of areas that border each other."""
 Ring = tuple[tuple[int, int], ...]
 
 

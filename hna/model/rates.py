@@ -19,6 +19,7 @@ from hna.model.distribution import shift_logit
 from hna.model.hidden_lists import listed_parts
 from hna.model.hidden_part import multiplied_part
 from hna.model.local_steps import carried
+from hna.model.map_part import map_part
 from hna.model.places import Places
 from hna.model.pool_ages_part import pooled_by_age_part
 from hna.model.pool_part import pooled_part
@@ -132,7 +133,7 @@ def _combined(model: Model, shelf: Shelf, draws: int, seed: int, how: Correcting
     )  # fmt: skip
 
 
-_FOUND = {"survey": survey_part}
+_FOUND = {"survey": survey_part, "map": map_part}
 _POOLED = {"random-effects": pooled_part, "hierarchical-by-age": pooled_by_age_part}
 
 

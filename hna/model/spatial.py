@@ -214,7 +214,7 @@ def smooth(
     if method in ("auto", "laplace"):
         held = solve_map(problem, draws, seed, name)
         if held.khat < TRUSTED:
-            rate = _rate(held.eta, family)
+            rate = rate_of(held.eta, family)
             return Smoothed(
                 borders.areas, rate, held.sigma, held.share, observed, "laplace", None, held.khat, held.effective
             )
@@ -226,7 +226,7 @@ def smooth(
     arrays, diagnostics = sampled_map(problem, engine, draws, tune, seed)
     diagnostics.require()
     return Smoothed(
-        borders.areas, _rate(arrays["eta"], family), arrays["sigma"], arrays["share"], observed, engine, diagnostics,
+        borders.areas, rate_of(arrays["eta"], family), arrays["sigma"], arrays["share"], observed, engine, diagnostics,
         float("nan"), diagnostics.bulk,
     )  # fmt: skip
 
@@ -271,7 +271,8 @@ def map_problem(
     return MapProblem(y, n, family, design, np.array([_INTERCEPT, *[_COEFFICIENT] * x.shape[1]]), borders.basis, 1.0)
 
 
-def _rate(eta: Array, family: str) -> Array:
+def rate_of(eta: Array, family: str) -> Array:
+    """Rates or ratios, shape (area, draw), of linear predictors of shape (draw, area)."""
     rate: Array = expit(eta.T) if family == "binomial" else np.exp(eta.T)
     return rate
 
