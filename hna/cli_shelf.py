@@ -282,7 +282,8 @@ def fit(
     """Fit ahead what is too slow for a run, and store draws with fingerprint and diagnostics.
 
     Only needs that pool studies by age, or rest on a survey or a map of counts, and ask for a sampler or whose quick
-    approximation may not be trusted, have anything to fit. `hna run` uses what is stored as long as nothing has changed. Exit 1 if diagnostics fail.
+    approximation may not be trusted, have anything to fit. `hna run` uses what is stored as long as nothing has changed.
+    Exit 1 if diagnostics fail.
     """
     from hna.evidence.shelf import Shelf
     from hna.fit import fit_models

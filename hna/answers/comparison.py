@@ -199,9 +199,13 @@ class _Maker:
             return
         local = self._local(area, year, sources, population)
         for comparator in comparators:
-            yield from self._prevalence(area, year, people, comparator)
-            if local is not None:
-                yield from local.rows(people, comparator)
+            try:
+                rows = list(self._prevalence(area, year, people, comparator))
+                rows += [] if local is None else local.rows(people, comparator)
+            except AxisError as error:  # rates found in places are not found everywhere
+                self.notes.append(f"{area} is not set beside {comparator.name}, since {error.faults[0].what}")
+                continue
+            yield from rows
 
     def _local(self, area: Area, year: int, sources: Mapping[str, int], population: Population) -> _Local | None:
         """The area's own count, where there is one and it is aligned."""

@@ -230,7 +230,7 @@ def _notes(asked: AskedMap, places: MapPlaces, sigma: Array, words: str) -> tupl
         notes.append(f"the map falls into {parts - len(alone)} parts and {len(alone)} areas alone")
     if asked.cells == 1 and len(asked.ages.bands) == 1:
         notes.append(
-            f"one rate for all aged {asked.ages.span.label} in each place, since the counts are of all together"
+            f"one rate for everybody {asked.ages.span.words} in each place, since the counts are of all together"
         )
     if asked.source.disclosure and asked.source.disclosure.rounded_to:
         notes.append(f"counts are rounded to {asked.source.disclosure.rounded_to}, and taken as printed")
