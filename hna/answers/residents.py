@@ -140,7 +140,8 @@ def _assessed(shelf: Shelf, flows: Flows, lookup: str | None) -> tuple[list[Area
 def _covered(shelf: Shelf, flows: Flows, areas: list[Area], patients: Array) -> Array:
     """Patients of the practices counted over residents, by area; NaN where no population of all ages has it."""
     year = int(flows.source.reference_date[:4])
-    best: dict[str, tuple[int, float]] = {}
+    folders = shelf.folders(PopulationSource)
+    best: dict[str, tuple[tuple[bool, int], float]] = {}
     for record in shelf.records(PopulationSource):
         if record.base != "resident" or record.group is not None or record.basis == "projection":
             continue
@@ -153,8 +154,9 @@ def _covered(shelf: Shelf, flows: Flows, areas: list[Area], patients: Array) -> 
         if found.ages.span.low > 0 or not np.isinf(found.ages.span.end):
             continue
         for area, total in zip(found.areas, found.people.sum(axis=(1, 2, 3)), strict=True):
-            if area.code not in best or abs(nearest - year) < best[area.code][0]:
-                best[area.code] = (abs(nearest - year), float(total))
+            order = (not shelf.own(folders[record.id]), abs(nearest - year))
+            if area.code not in best or order < best[area.code][0]:
+                best[area.code] = (order, float(total))
     people = {code: total for code, (_, total) in best.items() if total > 0}
     return np.array([n / people.get(area.code, np.nan) for area, n in zip(areas, patients, strict=True)])
 

@@ -215,17 +215,18 @@ def _check(step: Benchmark, condition: str, definition: str, period: str, univer
 
 
 def _living(step: Benchmark, model: Model, shelf: Shelf, where: str, year: int) -> Population:
-    """Who lived in the area in the year of the total, or in the nearest year that an estimate has."""
+    """Who lived in the area in the year of the total, or in the nearest year that an estimate has: the analyst's own first."""
+    folders = shelf.folders(PopulationSource)
     if step.population is not None:
         names = [step.population]
     else:
         names = [
             one.id
             for one in shelf.records(PopulationSource)
-            if one.basis != "projection" and (one.group or "") == model.group
+            if one.basis != "projection" and one.base == "resident" and (one.group or "") == model.group
         ]
     held = [
-        (abs(when - year), -when, name)
+        (name in folders and not shelf.own(folders[name]), abs(when - year), -when, name)
         for name in names
         for gazetteer, years in [areas_and_years(shelf, name)]
         if any(area.code == where for area in gazetteer.areas)
@@ -237,9 +238,8 @@ def _living(step: Benchmark, model: Model, shelf: Shelf, where: str, year: int) 
         )
         what = f"{where} is in no population ({', '.join(names) or 'none on the shelf'})"
         raise ModelError(Fault(what, remedy, field="local.benchmark", code="R423"))
-    *_, name = min(held)
-    nearest = -min(held)[1]
-    return read_population(shelf, name, [where], [nearest])
+    *_, latest, name = min(held)
+    return read_population(shelf, name, [where], [-latest])
 
 
 def _layers(

@@ -133,6 +133,23 @@ def test_the_interval_is_that_of_the_total(tmp_path):
     assert "W421" not in rates.flags
 
 
+def test_the_analysts_own_people_are_used_before_those_shipped(tmp_path):
+    shelf = with_total(tmp_path)
+    place = tmp_path / "data" / "population" / "people"
+    place.mkdir(parents=True)
+    (place / "source.yaml").write_text(
+        "id: people\nkind: population\nbase: resident\nbasis: estimate\nread_from: primary table\n"
+        "citation: {authors: A, year: 2022, title: T, container: J, locator: null, doi: null, url: null, licence: none}\n"
+    )
+    rows = [
+        f"{ENGLAND},England,2022,{sex},{ages},5000" for sex in ("female", "male") for ages in ("0,15", "16,44", "45,")
+    ]
+    (place / "table.csv").write_text("\n".join(["area_code,area_name,year,sex,age_from,age_to,persons", *rows]) + "\n")
+    assert make_rates(model(HELD), shelf, 20, 3).local.total.people.tolist() == [5000.0] * 4
+    named = make_rates(model(HELD | {"population": "ons-mye-2020"}), shelf, 20, 3)
+    assert named.local.total.people.sum() > 40_000_000
+
+
 def test_a_total_without_error_is_said_to_be(tmp_path):
     shelf = with_total(tmp_path, ["persons,16,,30.0"], "sex,age_from,age_to,estimate", "none")
     rates = make_rates(model(HELD | {"study": 0}), shelf, 200, 3)
