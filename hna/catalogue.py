@@ -99,6 +99,9 @@ def bibtex(shelf: Shelf, need: str) -> str:
         f"@misc{{{used.source}-screening,\n  note = {{{_escape(used.screening.citation)}}}\n}}"
         for used in model.prevalence.sources if used.screening and used.screening.citation
     ]  # fmt: skip
+    trend = model.prevalence.trend
+    if trend is not None and trend.citation:
+        printed.append(f"@misc{{{need}-trend,\n  note = {{{_escape(trend.citation)}}}\n}}")
     return "\n\n".join([*(_entry(record) for record in records), *printed])
 
 

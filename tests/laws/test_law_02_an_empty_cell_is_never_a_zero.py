@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hna.answers.gap import gap
 from hna.answers.need import need
+from hna.answers.residents import read_counts
 from hna.errors import QuantityError, SourceError
 from hna.evidence.known import read_known
 from hna.evidence.population import read_population
@@ -15,7 +16,9 @@ from hna.evidence.prevalence import read_prevalence
 from hna.measure.ages import AgeBand
 from hna.measure.estimate import Estimate, Universe
 from hna.model.rates import make_rates
+from hna.model.spec import KnownUse
 from hna.run import Request, assess
+from tests.answers.test_residents import flows
 
 UNIVERSE = Universe("sleeplessness", "three questions", AgeBand(65, None))
 HIDDEN = {"suppressed": "*", "range": [1, 7], "rounded_to": 5}
@@ -111,3 +114,13 @@ def test_the_table_of_a_run_leaves_a_hidden_estimate_empty_and_prints_its_range(
         assert np.isnan(float(rows.loc[name, "estimate"] if rows.loc[name, "estimate"] is not None else np.nan)), name
         assert rows.loc[name, "lower"] < rows.loc[name, "upper"]
     assert "N602" in rows.loc["known", "flags"].split()
+
+
+def test_a_suppressed_count_of_a_practice_stays_an_interval_wherever_its_patients_live(small):
+    small.known(rows=small.count_rows({"P1": "*", "P2": 100}), base="registered", disclosure=HIDDEN)
+    flows(small, {("P1", "N01"): 60_000, ("P1", "S02"): 20_000, ("P2", "S02"): 60_000})
+    use = KnownUse.model_validate({"source": "own-register", "residents": {"flows": "own-flows", "because": "a test"}})
+    found = read_counts(small.shelf, use)
+    assert np.isnan(found.count).all()
+    np.testing.assert_allclose(found.lower, [0.75 * 1, 0.25 * 1 + 98])
+    np.testing.assert_allclose(found.upper, [0.75 * 7, 0.25 * 7 + 102])

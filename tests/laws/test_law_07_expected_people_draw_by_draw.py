@@ -217,3 +217,25 @@ def test_sources_for_different_ages_may_be_named_in_any_order(small):
         for names in (used, used[::-1])
     ]
     np.testing.assert_array_equal(found[0].draws.values, found[1].draws.values)
+
+
+def test_areas_add_up_to_a_known_total_in_every_draw_and_it_keeps_its_own_interval(small):
+    rows = small.people_rows(size=400_000)
+    whole = [
+        one | {"area_code": "W01", "area_name": "Mereshire", "persons": one["persons"] + two["persons"]}
+        for one, two in zip(*([row for row in rows if row["area_code"] == code] for code in small.areas), strict=True)
+    ]
+    small.population(rows=[*rows, *whole])
+    limits = {"sex": "persons", "age_from": 65, "age_to": "", "estimate": 9.0, "lower": 8.0, "upper": 10.1}
+    small.prevalence("total", rows=[limits])
+    step = {"method": "benchmark", "source": "total", "benchmark": "W01", "study": 0, "because": "a test"}
+    for scale in ("odds", "proportional"):
+        model = small.model(
+            prevalence={"sources": ["own-study"], "errors": WIDE | {"transport": 0.0}}, local=[step | {"scale": scale}]
+        )
+        found = need(make_rates(model, small.shelf, 2000, 1), read_population(small.shelf, "own-people"))
+        held = found.draws.sel(area="W01", drop=True)
+        np.testing.assert_allclose(found.draws.sel(area=list(small.areas)).sum("area"), held, rtol=1e-9)
+        people = sum(row["persons"] for row in whole if row["age_from"] >= 65)
+        np.testing.assert_allclose(np.quantile(held / people, [0.025, 0.975]), [0.08, 0.101], atol=0.001)
+        assert found.headline.sel(area="W01").item() == pytest.approx(0.09 * people, rel=1e-9)

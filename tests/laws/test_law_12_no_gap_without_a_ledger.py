@@ -4,12 +4,14 @@ import pytest
 
 from hna.answers.gap import gap
 from hna.answers.need import need
+from hna.answers.residents import read_counts
 from hna.errors import AlignmentError
 from hna.evidence.known import read_known
 from hna.evidence.population import read_population
 from hna.model.rates import make_rates
 from hna.model.spec import KnownUse
 from hna.run import Request, assess
+from tests.answers.test_residents import flows
 
 ITEMS = {
     "definition", "severity", "age range", "sex", "geography", "population base", "time basis", "reference date",
@@ -127,3 +129,22 @@ def test_counts_of_another_day_are_bridged_openly_and_flagged(small):
     assert entry.verdict == "bridged"
     assert "27 months" in entry.how
     assert "W605" in answer.flags
+
+
+def test_practices_meet_residents_only_where_their_patients_were_followed_home(small):
+    """The same count of the same area code: refused as registered, aligned once patients are counted where they live."""
+    small.known(rows=small.count_rows({"N01": 300, "S02": 410}), base="registered")
+    flows(small, {("N01", "N01"): 60_000, ("S02", "S02"): 60_000})
+    found = need(make_rates(small.shelf_model(), small.shelf, 50, 1), read_population(small.shelf, "own-people"))
+    counts = read_known(small.shelf, "own-register")
+    with pytest.raises(AlignmentError, match="R711"):
+        gap(found, counts)
+    use = KnownUse.model_validate({"source": "own-register", "residents": {"flows": "own-flows", "because": "a test"}})
+    with pytest.raises(AlignmentError, match="R711"):
+        gap(found, counts, use)
+    formed = gap(found, read_counts(small.shelf, use), use)
+    entries = formed.ledger.query("item == 'population base'")
+    assert entries[["need_side", "known_side", "verdict"]].drop_duplicates().values.tolist() == [
+        ["resident", "registered", "bridged"]
+    ]
+    assert "W521" in formed.flags
