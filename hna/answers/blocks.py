@@ -14,12 +14,12 @@ from hna.answers.expansion import REACH, ROUGHLY, TOLERANCE, Course, expansion
 from hna.answers.need import rate_in
 from hna.answers.screen import FEWEST, UNIT
 from hna.answers.terms import Errors, Group, Shared, Single, Terms, groups_of, horner
-from hna.measure.draws import normal
+from hna.measure.draws import normals
 from hna.model.rates import Rates
 
 Array = NDArray[np.float64]
 _TILE = 2**16
-_TRIED = 4
+_TRIED = 200
 DIRECT = 4
 """So many areas or fewer are each asked for; the rates of more are carried to all at once."""
 _LEAST = -25.0
@@ -70,20 +70,27 @@ class Carrier:
         self.__init__(**state)  # type: ignore[misc]
         self.plain = bool(plain)
 
-    def check(self, codes: Sequence[str], year: int) -> None:
+    def check(self, codes: Sequence[str], year: int, roughly: bool = False) -> None:
         """Find out whether areas differ by their transport error alone; if not, each area is asked for (slower).
 
-        They do not where rates say so themselves; and a few areas are tried, so that nothing is missed unseen.
+        They do not where rates say so themselves; and the first and the last area are tried, so that nothing is missed unseen.
+
+        Parameters
+        ----------
+        codes : of the areas.
+        year : in which to try.
+        roughly : whether terms in single precision will be wanted.
         """
         own = type(self.rates).at is not Rates.at or self.rates.local is not None or len(codes) <= DIRECT
         own = own or self.rates.trend is not None
-        self.plain = not own and all(self._agrees(code, year) for code in codes[:: max(len(codes) // _TRIED, 1)])
+        self.plain = not own and all(self._agrees(code, year, roughly) for code in (codes[0], codes[-1]))
 
-    def _agrees(self, code: str, year: int) -> bool:
-        whole = _flat(self.rate(code, year)).sum(axis=1)
-        ones, errors = np.ones((1, self.cells)), self.errors([code])
-        ours = np.concatenate([self.expected(ones, year, s, errors) for s in range(len(whole))])
-        return bool(np.allclose(ours, whole, rtol=1e-7, atol=0))
+    def _agrees(self, code: str, year: int, roughly: bool) -> bool:
+        whole, errors = _flat(self.rate(code, year)), self.errors([code])
+        draws = np.arange(0, self.rates.size, max(self.rates.size // _TRIED, 1))
+        ones, rows = np.ones((len(draws), self.cells)), np.zeros(len(draws), dtype=np.intp)
+        ours = [self.exactly(ones, year, s, errors, rows, draws, roughly) for s in range(len(whole))]
+        return bool(np.allclose(ours, whole[..., draws].sum(axis=1), rtol=1e-7, atol=0))
 
     @cached_property
     def _course(self) -> Course:
@@ -93,9 +100,9 @@ class Carrier:
     def _sampling(self) -> Array | None:
         return _flat(self.rates.at("", 0, terms=())) if self.own else None
 
-    def powers(self, year: int) -> int:
+    def powers(self, year: int, roughly: bool = False) -> int:
         """Matrix products that a block of a year needs."""
-        return 1 if not self.plain else max(terms.products for terms in self.terms(year))
+        return 1 if not self.plain else max(terms.products for terms in self.terms(year, roughly))
 
     def terms(self, year: int, roughly: bool = False) -> list[Terms]:
         """Each group's coefficients in a year; roughly: in single precision throughout."""
@@ -207,23 +214,22 @@ class Carrier:
 
     def errors(self, codes: Sequence[str]) -> Errors:
         """The errors that areas have of their own: the draws of `Rates.at`."""
-        rates = self.rates
-        keys = [self.errors_of.get(code, code) for code in codes]
+        rates, size = self.rates, self.rates.size
+        own = [self.errors_of.get(code, code) for code in codes]
+        keys = list(dict.fromkeys(own))
+        row = {key: n for n, key in enumerate(keys)}
         found: list[Array | None] = []
         for group in self.groups:
             if group.widest == 0:
                 found.append(None)
                 continue
-            own: dict[str, Array] = {}
-            for key in dict.fromkeys(keys):
-                scaled = [
-                    part.transport * normal(rates.seed, f"transport:{part.source.id}:{key}", rates.size)
-                    if part.transport > 0
-                    else np.zeros(rates.size)
-                    for part in group.parts
-                ]
-                own[key] = group.pick(scaled)
-            found.append(np.stack([own[key] for key in keys]))
+            drawn = group.pick([
+                part.transport * normals(rates.seed, [f"transport:{part.source.id}:{key}" for key in keys], size)
+                if part.transport > 0
+                else np.zeros((len(keys), size))
+                for part in group.parts
+            ])  # fmt: skip
+            found.append(drawn if keys == own else drawn[[row[key] for key in own]])
         return Errors(found, [REACH * group.widest for group in self.groups], codes)
 
     def expected(self, people: Array, year: int, severity: int, errors: Errors) -> Array:
@@ -322,7 +328,14 @@ class Carrier:
         return total, error + len(self.groups) * UNIT
 
     def exactly(
-        self, people: Array, year: int, severity: int, errors: Errors, rows: NDArray[np.intp], draws: NDArray[np.intp]
+        self,
+        people: Array,
+        year: int,
+        severity: int,
+        errors: Errors,
+        rows: NDArray[np.intp],
+        draws: NDArray[np.intp],
+        roughly: bool = True,
     ) -> Array:
         """Expected people in some draws, without any expansion.
 
@@ -331,9 +344,10 @@ class Carrier:
         people : shape (pair, cell).
         year, severity, errors : as in `expected`.
         rows, draws : shape (pair,), which of the areas that `errors` is of, and which draw.
+        roughly : which of the terms are there.
         """
         total = np.zeros(len(rows))
-        for group, terms, own in zip(self.groups, self.terms(year, roughly=True), errors.own, strict=True):
+        for group, terms, own in zip(self.groups, self.terms(year, roughly), errors.own, strict=True):
             if own is None:
                 rate = terms.coefficients[0, severity][:, draws]
             else:

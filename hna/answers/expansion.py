@@ -24,7 +24,6 @@ ABOUT = (0.5, 0.25, 0.75, 0.0)
 """Parts of the greatest odds about which an expansion is tried."""
 SINGLE = 2.0**-22
 """Relative error of a product and sum in single precision: some times its unit of 2⁻²⁴."""
-_CLOSE = 1e-11
 _WORTH = 6
 
 
@@ -132,9 +131,9 @@ def _precision(coefficients: Array) -> tuple[int, float]:
 class Course:
     """A rate with study error and staleness, before an area's own error, in any of some years.
 
-    On the logit scale the rate is a polynomial of the second degree in the years since fieldwork, draw by draw. It is
-    drawn through three years and tried on two others; where it does not hold (fieldwork within the years), `Rates.at`
-    is asked for each year.
+    On the logit scale the rate is a polynomial of the second degree in the years since fieldwork, draw by draw, before it and
+    after it. It is drawn through three years; where fieldwork lies within the years, or rates say for themselves what they
+    are in a year, `Rates.at` is asked for each.
 
     Parameters
     ----------
@@ -147,7 +146,7 @@ class Course:
         self._through: tuple[Array, Array, Array] | None = None
         self._shares: Array | None = None
         self._from, self._to = (years[0], years[-1]) if len(years) else (0, 0)
-        if not rates.changes_by_year or len(years) < _WORTH:
+        if not rates.changes_by_year or len(years) < _WORTH or not self._smooth():
             return
         middle = years[len(years) // 2]
         start, half, end = (self._logs(year) for year in (self._from, middle, self._to))
@@ -158,8 +157,11 @@ class Course:
             base = self._plain(self._from)
             layers = len(rates.layers)
             self._shares = np.divide(base[layers:], base[:1], out=np.zeros_like(base[layers:]), where=base[:1] > 0)
-        if any(np.abs(np.log(self.odds(year)[0]) - self._logs(year)).max() > _CLOSE for year in (years[1], years[-2])):
-            self._through = None
+
+    def _smooth(self) -> bool:
+        studied = [part.studied for group in self.rates.groups for part in group]
+        within = (self._from < middle < self._to + 1 for middle in studied if middle is not None)
+        return type(self.rates).at is Rates.at and not any(within)
 
     def _plain(self, year: int) -> Array:
         found = self.rates.at("", year, terms=("study", "staleness"))

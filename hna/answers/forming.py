@@ -15,7 +15,7 @@ from hna.answers.realised import Scores, whole_people
 from hna.answers.screen import UNIT, Places, Screen
 from hna.answers.terms import Errors
 from hna.evidence.population import PeopleFactors
-from hna.measure.draws import normal
+from hna.measure.draws import normals
 
 Array = NDArray[np.float64]
 
@@ -132,10 +132,10 @@ class Forming:
         """A small subgroup of a larger area gets a chance of its own, as `hna.answers.rows.people_drawn` gives it."""
         cut = self.cuts[n]
         here = np.flatnonzero(rows).tolist()
-        for row in here:
-            if (n, row) not in self.own:
-                key = realised_key(self.rates, f"{cut.label}:{cut.sex}:{cut.age}", self.codes[row])
-                self.own[n, row] = normal(self.rates.seed, key, self.rates.size)
+        new = [row for row in here if (n, row) not in self.own]
+        keys = [realised_key(self.rates, f"{cut.label}:{cut.sex}:{cut.age}", self.codes[row]) for row in new]
+        drawn = normals(self.rates.seed, keys, self.rates.size)
+        self.own |= {(n, row): scores for row, scores in zip(new, drawn, strict=True)}
         size = np.maximum(np.round(people[here] @ cut.cells), 1.0)
         block[here] = whole_people(block[here], size, Scores(np.stack([self.own[n, row] for row in here])))
 

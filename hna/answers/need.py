@@ -14,7 +14,7 @@ from hna.answers.realised import Scores, divided, whole_people
 from hna.errors import AxisError, Fault, ModelError
 from hna.evidence.population import Population
 from hna.measure.areas import Area
-from hna.measure.draws import normal
+from hna.measure.draws import normals
 from hna.measure.estimate import Estimate
 from hna.model.projection import horizon_flags
 from hna.model.rates import Rates
@@ -194,7 +194,7 @@ def realise_totals(
 def scores_of(rates: Rates, areas: Sequence[str]) -> dict[str, Scores]:
     """One score an area and draw for each layer: where in its distribution the number of people there lies."""
     return {
-        name: Scores(np.stack([normal(rates.seed, realised_key(rates, name, area), rates.size) for area in areas]))
+        name: Scores(normals(rates.seed, [realised_key(rates, name, area) for area in areas], rates.size))
         for name in rates.layers
     }
 

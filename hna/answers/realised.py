@@ -97,29 +97,26 @@ def _expansion(expected: Array, size: Array, scores: Scores) -> Array:
 
 def _expand(tile: slice, expected: Array, size: Array, scores: Scores, out: Array) -> None:
     mean, most, found = expected[tile], size[tile, None], out[tile]
+    # One less the chance of each person, and from it the standard deviation of their number.
     chance = mean * (-1 / most)
     chance += 1.0
-    np.maximum(chance, 0.0, out=chance)
-    variance = mean * chance
-    rare = np.nonzero(variance < _RARE) if variance.min() < _RARE else None
-    np.maximum(variance, 1e-12, out=variance)
-    np.sqrt(variance, out=found)
-    variance *= 1 / most
-    variance *= scores.spread[tile]
-    variance += scores.plain[tile]
-    variance /= found
-    found *= scores.scores[tile]
-    found += variance
+    deviation = mean * chance
+    rare = np.nonzero(deviation < _RARE) if deviation.min() < _RARE else None
+    np.maximum(deviation, 1e-12, out=deviation)
+    np.sqrt(deviation, out=deviation)
+    np.multiply(scores.spread[tile], 1 / most, out=found)
+    found += scores.scores[tile]
+    found *= deviation
+    np.divide(scores.plain[tile], deviation, out=deviation)
+    found += deviation
     found += mean
     # The skewness of the binomial is 1 - 2p, and chance is 1 - p.
     chance *= 2.0
     chance -= 1.0
     chance *= scores.skew[tile]
     found += chance
-    found += 0.5
-    np.floor(found, out=found)
-    np.maximum(found, 0.0, out=found)
-    np.minimum(found, most, out=found)
+    np.rint(found, out=found)
+    np.clip(found, 0.0, most, out=found)
     if rare is not None:
         # Hardly anybody, or all but everybody: the few on the rarer side are searched for.
         there, people, points = mean[rare], size[tile][rare[0]], ndtr(scores.scores[tile][rare])

@@ -29,13 +29,14 @@ Array = NDArray[np.float64]
 Runner = Callable[[Work, Iterable[Chunk]], Iterator[Found]]
 MEMORY = 4_000_000_000
 """Bytes above the input that a stream may use, unless asked otherwise."""
-CHUNK = 256
+CHUNK = 512
 """Most areas in a chunk; with many draws fewer, so that a block stays in a processor's cache."""
-BLOCK = 2**18
+BLOCK = 2**19
 """Numbers in a block of one year, about."""
 SPARE = 128_000_000
 """Most bytes used for nothing but speed."""
 _STATE, _SCORES = 4, 5
+_MANY = 16
 """Numbers a draw that an area keeps from year to year: its error, placed; and its scores."""
 
 
@@ -134,11 +135,13 @@ def summarise(
     if known is not None and known.low.shape != (len(places), len(population.years)):
         what = f"counts have shape {known.low.shape}, need has {(len(places), len(population.years))}"
         raise AxisError(Fault(what, "Give one row for each area and then each group, one column a year", field="known"))
-    width = chunk or _chunk(rates, cuts, by)
+    width = chunk or _chunk(rates, cuts, by, len(population.areas))
     threads = threads or os.cpu_count() or 1
     carrier = Carrier(rates, errors_of, years=population.years)
     headline, people, few, small = _headlines(rates, population, cuts)
-    carrier.check([area.code for area in population.areas], population.years[0])
+    # Where nothing is asked of draws but their limits, most are formed in single precision alone.
+    roughly = not (groups or known is not None or keep_draws or small.any())
+    carrier.check([area.code for area in population.areas], population.years[0], roughly)
     shared = carrier.plain and not carrier.own and not small.any() and population.error is None
     wholes = tuple(n for n, cut in enumerate(cuts) if cut.whole)
     fewest = float(headline[0].sum(axis=0).max(initial=1.0))
@@ -150,7 +153,12 @@ def summarise(
     kept = sum(keep_draws or place.code in keep for place in places)
     pairs = [(group.child, group.parent, len(group.areas)) for group in groups]
     nest = Nest.of(pairs, len(population.areas), width)
-    abreast = _fit(work, nest, len(places), len(cuts), width, threads, memory, known is not None, bool(few.any()), kept)
+    # Numbers of eight bytes that a year's rates take, of each draw and cell.
+    powers = carrier.powers(population.years[0], roughly)
+    numbers = powers / 2 + 2 if roughly else powers + 3
+    abreast = _fit(
+        work, nest, len(places), len(cuts), width, threads, memory, known is not None, bool(few.any()), kept, numbers
+    )
     hold_blas()
     result = Summary.empty(
         rates,
@@ -241,9 +249,12 @@ def _in_threads(do: Callable[[int], None], starts: Sequence[int], threads: int) 
             raise
 
 
-def _chunk(rates: Rates, cuts: Sequence[Cut], by: Sequence[str]) -> int:
+def _chunk(rates: Rates, cuts: Sequence[Cut], by: Sequence[str], areas: int) -> int:
     held = len(cuts) if by else 1
-    return int(np.clip(BLOCK // (rates.size * held), 8, CHUNK))
+    width = int(np.clip(BLOCK // (rates.size * held), 8, CHUNK))
+    # So that a few chunks go evenly into two threads or four; never by how many there are, since sums depend on it.
+    chunks = -(-areas // width)
+    return width if chunks < 2 or chunks > _MANY else -(-areas // (4 * -(-chunks // 4)))
 
 
 def _banded(rates: Rates, population: Population, start: int, stop: int) -> Array:
@@ -334,6 +345,7 @@ def _fit(
     gap: bool,
     few: bool,
     kept: int,
+    numbers: float,
 ) -> int:
     """Refuse what would not fit, before it starts; else let what is left hold rates of several years.
 
@@ -347,7 +359,7 @@ def _fit(
     parts = {
         "summaries": 8 * fields * places * years * cuts,
         "blocks": threads * row * width * (6 + (cuts if cuts > 1 else 0)),
-        "rates of a year": row * len(rates.severities) * work.carrier.cells * (work.carrier.powers(work.years[0]) + 3),
+        "rates of a year": int(row * len(rates.severities) * work.carrier.cells * numbers),
         "groups still open": 0 if shared else row * years * cuts * (nest.most_open() + 2 * threads * nest.widest()),
     }
     if kept:
