@@ -148,7 +148,7 @@ def england_groups(quick: bool) -> list[Row]:
 
 def authorities(quick: bool) -> list[Row]:
     """(b) Authorities, 26 years, 5,000 draws, 8 needs."""
-    areas, draws, needs, years = AUTHORITIES, 5_000, 1 if quick else 8, 13 if quick else YEARS
+    areas, draws, needs, years = AUTHORITIES, 5_000, 1 if quick else 8, YEARS
     people = people_of(areas, years, 180_000)
     found = []
     for kind, transport in (("shared rates", 0.0), ("transport error", 0.1)):

@@ -8,7 +8,6 @@ from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
 from hna.errors import Fault
 from hna.measure.areas import Nesting
@@ -91,6 +90,8 @@ class Attacker:
         if np.abs(point - point.round()).max(initial=0.0) <= _CLOSE:
             self.witnesses.append(point.round())
             return float(np.round(value)), proof
+        from scipy.optimize import Bounds, LinearConstraint, milp
+
         # Some vertices of large tables are fractions; people are not.
         whole = milp(
             objective,
@@ -109,6 +110,9 @@ class Attacker:
         return exact, proof if exact <= np.ceil(value - _CLOSE) else everything
 
     def _solve(self, objective: Array) -> tuple[float, Array | None, frozenset[int]] | None:
+        # scipy.optimize is slow to import, and only a run that protects counts needs it.
+        from scipy.optimize import linprog
+
         equal = self.system.equal if len(self.system.equal) else None
         found = linprog(
             objective, self._a if len(self._a) else None, self._b if len(self._b) else None, equal,
@@ -294,6 +298,8 @@ def suppress(releases: Sequence[Release], rule: Rule, nesting: Nesting) -> list[
 
 def _cheapest(cuts: Sequence[frozenset[int]], free: Sequence[int], cost: Array) -> frozenset[int]:
     """The cheapest cells that hit every cut; greedily where the integer programme takes too long."""
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
     hits = np.array([[n in cut for n in free] for cut in cuts], dtype=float).reshape(len(cuts), len(free))
     chosen = milp(
         cost, constraints=LinearConstraint(hits, 1, np.inf), integrality=np.ones(len(free)), bounds=Bounds(0, 1),

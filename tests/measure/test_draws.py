@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from hna.errors import QuantityError
-from hna.measure.draws import check_draws, check_level, normal, stream, uniform
+from hna.measure.draws import check_draws, check_level, normal, normals, stream, uniform
 
 
 def test_a_stream_is_the_same_on_every_machine():
@@ -39,6 +39,13 @@ def test_normal_scores_are_normal_and_finite():
     assert scores.mean() == pytest.approx(0, abs=1e-4)
     assert scores.std() == pytest.approx(1, abs=1e-3)
     assert stats.kstest(scores, "norm").pvalue > 0.5
+
+
+@pytest.mark.parametrize("draws", [1, 2, 399, 1000])
+def test_many_components_at_once_are_those_one_by_one(draws):
+    names = [f"area:{n}" for n in range(7)]
+    np.testing.assert_array_equal(normals(3, names, draws), [normal(3, name, draws) for name in names])
+    assert normals(3, [], draws).shape == (0, draws)
 
 
 def test_two_components_are_not_paired_by_their_strata():
