@@ -23,10 +23,10 @@ SINGLE = AgeAxis((*(AgeBand(age, age) for age in range(90)), AgeBand(90, None)))
 
 @pytest.fixture(scope="session")
 def rates_for(shipped_shelf: Shelf) -> Callable[..., Rates]:
-    """Rates of a shipped model, some of its errors changed."""
+    """Rates of a shipped model as published, some of its errors changed; made-up areas have no people by deprivation."""
 
     def make(name: str, draws: int = 400, **errors: float) -> Rates:
-        model = read_model(shipped_shelf.model_file(name))
+        model = read_model(shipped_shelf.model_file(name)).model_copy(update={"local": []})
         if errors:
             held = model.prevalence.errors.model_copy(update={**errors, "because": "to see one thing"})
             model = model.model_copy(update={"prevalence": model.prevalence.model_copy(update={"errors": held})})
