@@ -73,6 +73,25 @@ def test_rogan_gladen_in_closed_form() -> None:
     assert drawn.std() == pytest.approx(np.sqrt(delta), rel=0.03)
 
 
+@pytest.mark.parametrize(
+    ("positive", "tested", "se", "sp", "printed"),
+    [
+        (23, 150, 0.96, 0.89, 0.051),  # brucellosis in a herd: manual of the R package epiR, epi.prev
+        (125, 919, 0.909, 0.991, 0.1411),  # antibodies (IgG) in Gangelt, spring 2020: README of prevestim
+    ],
+)
+def test_printed_examples(positive, tested, se, sp, printed) -> None:
+    found, _ = rogan_gladen(np.full(1, positive / tested), np.full(1, se), np.full(1, sp))
+    assert found[0] == pytest.approx(printed, abs=10.0 ** -len(f"{printed}"[2:]) / 2)
+
+
+def test_a_printed_example_of_a_test_that_finds_too_few() -> None:
+    """Helicobacter pylori in Australian children of 1-4 (same manual): 6 of 151 positive, where the test would make 11 so."""
+    with pytest.raises(ModelError) as told:
+        errors((0.964, np.inf), (0.927, np.inf)).moved(*sample(6 / 151, 151), WHOLE, 1, "s")
+    assert told.value.codes == ("R322",)
+
+
 @pytest.mark.parametrize(("q", "se", "sp"), [(0.2, 0.5, 0.5), (0.2, 0.4, 0.5), (0.05, 0.9, 0.9), (0.95, 0.9, 0.9)])
 def test_rates_that_no_such_test_gives(q, se, sp) -> None:
     with pytest.raises(ModelError) as told:
