@@ -93,6 +93,8 @@ def _constant(model: Model, shelf: Shelf, draws: int, seed: int, how: Correcting
         if not {"R391", "R393"} & set(error.codes):
             raise
         before = []
+        said = "what the corrections did is in the first step: the curve without them would need a fit of its own"
+        found = replace(found, notes=(*found.notes, said))
     found = replace(found, before=tuple(before))
     if model.local:
         found = _carried(found, shelf)
