@@ -14,6 +14,7 @@ from hna.evidence.prevalence import read_prevalence
 from hna.evidence.shelf import FOLDERS, Shelf, table_file
 from hna.evidence.source import (
     AreasSource,
+    CompositionSource,
     KnownSource,
     PopulationSource,
     PrevalenceSource,
@@ -50,7 +51,8 @@ def rates_of():
 def test_there_is_something_on_the_shelf():
     assert len(EVERYBODYS) >= 30
     assert len(SOURCES[PrevalenceSource]) >= 40
-    assert all(SOURCES.values())
+    # Crosswalks, surveys and measures of areas are an analyst's own: none is shipped yet.
+    assert all(SOURCES[kind] for kind in (AreasSource, CompositionSource, KnownSource, PopulationSource))
 
 
 @pytest.mark.parametrize(("kind", "name"), EVERY)
