@@ -23,6 +23,8 @@ from hna.model.spec_rate import LocalAdjustment
 Array = NDArray[np.float64]
 
 ENGLAND = "E92000001"
+KEPT = 2**22
+"""Numbers that are kept so as not to be formed again."""
 _ROUNDS = 12
 _CLOSE = 1e-6
 
@@ -89,7 +91,8 @@ class Local:
         made = self._made.get(key)
         if made is None:
             made = recentre(national.reshape(-1, national.shape[-1]), self.drawn, self.share, self.scale)
-            self._made.clear()
+            if (len(self._made) + 1) * made.size > KEPT:
+                self._made.clear()
             self._made[key] = made
         return made
 

@@ -16,7 +16,7 @@ from hna.measure.ages import AgeAxis
 from hna.measure.estimate import Universe
 from hna.model.defaults import Defaults
 from hna.model.local import shift_to
-from hna.model.local_part import Local, local_part
+from hna.model.local_part import KEPT, Local, local_part
 from hna.model.local_total import Total, total_of
 from hna.model.spec import Model
 from hna.model.spec_local import Benchmark
@@ -69,7 +69,8 @@ class Benchmarked:
         made = self._made.get(key)
         if made is None:
             made = self._moved(national, key, at)
-            self._made.clear()
+            if (len(self._made) + 1) * made.size > KEPT:
+                self._made.clear()
             self._made[key] = made
         found: Array = np.einsum("cl,cld->cd", self.shares(area), made)
         return found.reshape(national.shape)
