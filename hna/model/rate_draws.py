@@ -147,10 +147,15 @@ class Rates(Estimate):
         """The rates that were found in one place, as rates that belong to no other."""
         if not isinstance(self.local, Places):
             raise ModelError(f"rates of {self.model.need} are not found in places")
+        alone = replace(self, groups=((self._part_in(self.local, area),),), local=None)
+        headline = self.headline.copy(data=alone.mean().reshape(self.headline.shape))
+        drawn = self.draws.copy(data=alone.at("", 0, terms=("study",)).reshape(self.draws.shape))
+        return replace(alone, headline=headline, draws=drawn)
+
+    def _part_in(self, places: Places, area: str) -> Part:
         part = self.groups[0][0]
-        mean = self.local.mean(area).reshape(part.layers.mean.shape)
-        layers = replace(part.layers, mean=mean, draws=self.local.draws(area)[None])
-        return replace(self, groups=((replace(part, layers=layers),),), local=None)
+        mean = places.mean(area).reshape(part.layers.mean.shape)
+        return replace(part, layers=replace(part.layers, mean=mean, draws=places.draws(area)[None]))
 
     def at(self, area: str, year: int, terms: Sequence[str] = TERMS, errors_of: str | None = None) -> Array:
         """Draws of the rate in an area and year.
@@ -178,7 +183,8 @@ class Rates(Estimate):
         if self.local is None or not area:
             return self._drawn(errors_of or area, year, terms)
         if isinstance(self.local, Places):
-            return replace(self.in_place(area), trend=None).at("", year, terms)
+            alone = ((self._part_in(self.local, area),),)
+            return replace(self, groups=alone, local=None, trend=None).at("", year, terms)
         before = tuple(term for term in terms if term != "transport")
         national = self._drawn("", year, before)
         key = (year if self.changes_by_year else 0, before)

@@ -120,6 +120,10 @@ def test_the_interval_of_a_place_is_divided(workspace):
     people = read_population(workspace.shelf, "own-people")
     found = sensitivity(rates, workspace.shelf, people, "T03", 2022, realised=False)
     assert set(found.table["group"]) == {"sampling", "study", "staleness"}
+    alone = rates.in_place("T03")
+    assert alone.headline.values == pytest.approx(rates.mean("T03")[0])
+    assert np.array_equal(alone.at("", 2022), rates.at("T03", 2022))
+    assert alone.draws.values == pytest.approx(rates.at("T03", 0, ("study",))[0])
     need = (rates.at("T03", 2022)[0] * people.on(rates.sexes, rates.ages).people[3, 0][..., None]).sum(axis=(0, 1))
     assert (found.lower, found.upper) == pytest.approx(np.quantile(need, [0.025, 0.975]), rel=0.02)
 
