@@ -272,7 +272,8 @@ class _Inputs:
         drawn = {name: self.samples["first" if sample == "still" else sample].local for name, sample in held.items()}
         inner, outer = drawn["local"], drawn["benchmark"]
         if isinstance(inner, Benchmarked) and isinstance(outer, Benchmarked):
-            found: Carried = outer.of(inner.inner, outer.total)
+            # Copies keep nothing of what other choices formed.
+            found: Carried = outer.of(replace(inner.inner) if inner.inner else None, outer.total)
         elif isinstance(inner, Carried):
             found = inner
         else:
