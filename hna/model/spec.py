@@ -240,7 +240,8 @@ class Model(Record):
 
     def alone(self, sources: Sequence[UsedSource]) -> list[Model]:
         """The same model resting on each of some sources alone: the scenarios beside it, in the order named."""
-        prevalence = self.prevalence.model_dump() | {"combine": "single", "trend": None, "beside": []}
+        left = dict.fromkeys(("trend", "multiplier", "lists", "survey", "map"))
+        prevalence = self.prevalence.model_dump() | left | {"combine": "single", "beside": []}
         if self.prevalence.combine in POOLED:
             # The spread between the studies stood for the difference between places; one alone has none.
             prevalence["errors"] |= {"transport": None}
