@@ -107,9 +107,6 @@ def check_request(request: Request) -> None:
     unknown = [name for name in request.by if name not in (*SUBGROUPS, *BY)]
     if unknown:
         faults.append(Fault("subgroups are unknown", f"Use {', '.join((*SUBGROUPS, *BY))}", field="--by", rows=unknown))
-    if set(request.by) & set(BY) and request.disclosure != NONE:
-        remedy = "Give --disclosure none, and publish no count of small numbers; or leave small areas out of --by"
-        faults.append(Fault("disclosure control does not cover sums of small areas yet", remedy, field="--disclosure"))
     try:
         read_presets(Shelf(request.workspace)).check(request.disclosure)
     except HnaError as error:
@@ -188,10 +185,11 @@ def assess(
     report = Report(tuple(one.answer for one in answered), request.arguments(), tuple(notes))
     if request.disclosure == NONE:
         return report
-    people = {one.answer.model.need: one.people for one in answered}
+    above = [small.above()] if small else []
+    people = {one.answer.model.need: [*one.people, *(above if not one.answer.model.group else [])] for one in answered}
     report = protect(report, request.disclosure, ledger, shelf=shelf, populations=people)
     compared = [
-        beside(found, one.people, one.pairs, shelf, request.level)
+        beside(found, one.people, one.pairs, shelf, request.level) if one.people else found
         for found, one in zip(report.answers, answered, strict=True)
     ]
     return replace(report, answers=tuple(compared))

@@ -65,6 +65,7 @@ class Answer:
     citations : every source.
     notes : bridges and assumptions, in words.
     draws : need by severity, year and area, if kept.
+    sums : by area code and year, draws of need that are a sum over small areas and that counts are set beside, (severity, draw).
     more : figures of many small areas, which go to gap.csv and to no page.
     comparisons : one row an area, quantity and comparator, in the columns of comparisons.csv.
     scenarios : where the model asks for an envelope, the whole run again on each further source alone.
@@ -84,6 +85,7 @@ class Answer:
     draws: Draws = field(default_factory=dict)
     comparisons: pd.DataFrame = field(default_factory=pd.DataFrame)
     scenarios: tuple[Answer, ...] = ()
+    sums: Mapping[tuple[str, int], Array] = field(default_factory=dict)
     more: tuple[Streamed, ...] = ()
     spread: Spread | None = None
 
@@ -139,6 +141,7 @@ def answer(
     kept: Draws = {}
     cited: dict[str, Cited] = {source.id: source for source in rates.citations}
     more: list[Streamed] = []
+    sums: dict[tuple[str, int], Array] = {}
     parts: list[Population | None] = [*populations, *([None] if small else [])]
     for part in parts:
         groups = () if part or not small else small.groups
@@ -168,6 +171,9 @@ def answer(
         for counts, block in _counted_blocks(rates, population, known, gap_year, found if asked else None):
             cited |= {source.id: source for one in counts for source in one.cited}
             notes |= dict.fromkeys(note for one in counts if one.origin for note in one.origin.notes)
+            if asked:
+                key = block.area.code, block.year
+                sums[key] = found.draws[:, found.kept[key[0]], found.years.index(key[1])].copy()
             flags = sorted({*told[block.year], "N461"}) if block.realised else told[block.year]
             gaps = GapRows(rates, block, counts, by, level, flags, population.base)
             tables.append(pd.DataFrame(gaps.rows, columns=list(COLUMNS)))
@@ -180,7 +186,7 @@ def answer(
     return Answer(
         rates, _ordered(rates, tables), tuple(ledgers), steps,
         (one.areas[0], one.years[0]), leverages, tuple(refusals), tuple(cited.values()), tuple(notes), tuple(known), kept,
-        more=tuple(more),
+        sums=sums, more=tuple(more),
     )  # fmt: skip
 
 
@@ -220,11 +226,15 @@ def _counted_blocks(
                 alone = replace(population, areas=(area,), years=(year,), people=people)
                 block = next(blocks(rates, alone))
                 if summed is not None:
-                    drawn = summed.draws[:, summed.kept[area.code], y, None, None]
-                    sums = block.draws.sum(axis=(1, 2), keepdims=True)
-                    share = np.divide(drawn, sums, out=np.zeros_like(sums), where=sums > 0)
-                    block = replace(block, draws=block.draws * share, realised=True)
+                    block = as_sum(block, summed.draws[:, summed.kept[area.code], y])
                 yield here, block
+
+
+def as_sum(block: Block, drawn: Array) -> Block:
+    """Need of an area with the draws of a sum over its small areas, shape (severity, draw), in its own proportions by cell."""
+    sums = block.draws.sum(axis=(1, 2), keepdims=True)
+    share = np.divide(drawn[:, None, None], sums, out=np.zeros_like(sums), where=sums > 0)
+    return replace(block, draws=block.draws * share, realised=True)
 
 
 def _counted(counts: Known, code: str, year: int) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hna.answers.answer import Answer
+from hna.answers.answer import Answer, as_sum
 from hna.answers.gap import Figure, figures, flags_of, leverage
 from hna.answers.known_people import KnownPeople, known_people, union_known
 from hna.answers.need import Block, blocks
@@ -215,7 +215,9 @@ class Protector:
                 if code in codes and year in population.years:
                     n = codes.index(code)
                     alone = replace(population, areas=(population.areas[n],), people=population.people[[n]]).at([year])
-                    self._blocks[place] = next(iter(blocks(self.found.rates, alone)))
+                    block = next(iter(blocks(self.found.rates, alone)))
+                    drawn = self.found.sums.get(place)
+                    self._blocks[place] = block if drawn is None else as_sum(block, drawn)
                     break
         return self._blocks[place]
 

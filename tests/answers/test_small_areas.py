@@ -99,8 +99,6 @@ def test_what_cannot_be_given_is_said(workspace, tmp_path):
         assess(_asked(None, by=("deprivation-quintile",)))
     with pytest.raises(AxisError, match="does not hold the small areas of these"):
         assess(_asked(workspace, areas=("Sefton",), by=("deprivation-quintile",)))
-    with pytest.raises(AxisError, match="does not cover sums of small areas"):
-        assess(_asked(workspace, by=("small-area",), disclosure="default"))
     with pytest.raises(AxisError, match="deprivation-decile"):
         assess(_asked(workspace, by=("postcode",)))
     with pytest.raises((QuantityError, ValueError), match="of memory, and"):
