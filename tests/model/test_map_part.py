@@ -12,7 +12,8 @@ from hna.catalogue import bibtex
 from hna.checks import check_shelf
 from hna.errors import HnaError
 from hna.evidence.borders import borders_seen
-from hna.evidence.population import read_population
+from hna.evidence.outlines import read_outlines
+from hna.evidence.population import areas_and_years, read_population
 from hna.evidence.shelf import Shelf
 from hna.face import run
 from hna.fit import fit_models
@@ -21,6 +22,7 @@ from hna.model.map_asked import asked_map
 from hna.model.map_part import map_task
 from hna.model.rates import make_rates
 from hna.model.spatial import smooth
+from hna.run import Request, assess
 
 WIDE, HIGH = 8, 5
 PLACES = [f"P{n:02d}" for n in range(WIDE * HIGH)]
@@ -189,6 +191,27 @@ def test_hidden_counts_and_a_comparison_with_itself_are_refused(workspace):
     with pytest.raises(HnaError, match="hides counts") as told:
         make_rates(workspace.shelf_model(), Shelf(workspace.root), 300, 1)
     assert told.value.codes == ("R602",)
+
+
+def test_english_authorities_without_a_count_are_left_out_of_comparisons(workspace, shipped_shelf):
+    shapes = read_outlines(shipped_shelf).rings
+    held = [area for area in areas_and_years(shipped_shelf, "ons-mye-2023")[0].areas if area.code in shapes][:40]
+    rows = [
+        {"area_code": area.code, "area_name": area.name, "year": 2023, "sex": "persons", "age_from": 18, "age_to": "",
+         "count": 900 + 20 * n} for n, area in enumerate(held)
+    ]  # fmt: skip
+    workspace.known(rows=rows)
+    use = {"known": "own-register", "population": "ons-mye-2023", "year": 2023, "because": "a test"}
+    workspace.model(ages="18+", prevalence={"combine": "map", "sources": [], "map": use}, compare={"areas": ["region"]})
+    found = assess(
+        Request(("sleeplessness",), ("E06000006",), years=(2023,), draws=300, workspace=workspace.root)
+    ).answers[0]
+    assert "ltla24-shapes" in {source.id for source in found.citations}
+    assert any(
+        note.startswith("Halton (E06000006) is not set beside North West, since own-register") for note in found.notes
+    )
+    need = found.figures[(found.figures["quantity"] == "need") & (found.figures["age_band"] == "all")]
+    assert float(need["estimate"].iloc[0]) > 500
 
 
 def test_english_authorities_border_by_their_outlines(shipped_shelf):

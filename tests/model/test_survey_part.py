@@ -128,6 +128,17 @@ def test_the_interval_of_a_place_is_divided(workspace):
     assert (found.lower, found.upper) == pytest.approx(np.quantile(need, [0.025, 0.975]), rel=0.02)
 
 
+def test_a_trend_moves_the_rate_of_every_place_beside_the_headline(workspace):
+    made_up(workspace)
+    trend = {"yearly": -0.02, "of": "odds", "citation": "made up for a test", "because": "to see it move"}
+    workspace.model(ages="16+", prevalence=prevalence() | {"trend": trend})
+    rates = make_rates(workspace.shelf_model(), workspace.shelf, 300, 3)
+    (moving,) = rates.scenarios
+    for town in ("T05", "T22"):
+        here, there = rates.mean(town, 2032), moving.mean(town, 2032)
+        assert np.log(there / (1 - there)) - np.log(here / (1 - here)) == pytest.approx(10 * np.log(0.98), rel=0.02)
+
+
 def test_people_by_deprivation_weigh_the_answers(workspace):
     made_up(workspace, levels=2, measures=None, formula="cases / sample ~ sex + deprivation + (1 | area)")
     with pytest.raises(HnaError, match="T00"):
