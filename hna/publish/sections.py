@@ -47,7 +47,7 @@ def parts_of(facts: NeedFacts, refs: Refs, level: float, atlas: Atlas | None = N
         ("where", "Where", list(where(facts, refs, atlas)) if atlas else []),
         ("compared", "Whether estimate and count are of the same people", list(_ledgers(facts, refs))),
         ("beside", "How it compares", list(compared(facts, refs))),
-        ("scenarios", "Resting on each source alone", list(_scenarios(facts, refs))),
+        ("scenarios", "Whole runs side by side", list(_scenarios(facts, refs))),
         ("sure", "How sure, and what would change it", [*steps(facts, level), *shrinkage(facts)]),
         ("assumptions", "What was assumed, and why", list(assumptions(facts, refs))),
         ("evidence", "What the evidence is", [*basis.definition(facts), basis.evidence(facts, refs), *basis.fit(facts, refs)]),
@@ -295,8 +295,8 @@ def _scenarios(facts: NeedFacts, refs: Refs) -> Iterator[Block]:
         Column("Prevalence", "per cent", True), Column("Known", "people", True), Column("Gap", "people", True),
     )  # fmt: skip
     yield Table(
-        f"{facts.model.need}-scenarios", f"{shown(facts.model.title)}: the whole run on each source alone", columns,
-        tuple(rows), 1, f"Nothing is averaged. All other figures rest on the first named. {ABSENT} means not available.",
+        f"{facts.model.need}-scenarios", f"{shown(facts.model.title)}: whole runs side by side", columns,
+        tuple(rows), 1, f"The runs are not averaged with each other. All other figures rest on the first named. {ABSENT} means not available.",
         ids(facts, refs),
     )  # fmt: skip
 
