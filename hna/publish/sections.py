@@ -296,7 +296,7 @@ def _scenarios(facts: NeedFacts, refs: Refs) -> Iterator[Block]:
     )  # fmt: skip
     yield Table(
         f"{facts.model.need}-scenarios", f"{shown(facts.model.title)}: whole runs side by side", columns,
-        tuple(rows), 1, f"The runs are not averaged with each other. All other figures rest on the first named. {ABSENT} means not available.",
+        tuple(rows), 1, f"Runs are not averaged together. All other figures rest on the first named. {ABSENT} means not available.",
         ids(facts, refs),
     )  # fmt: skip
 
