@@ -233,8 +233,9 @@ class Model(Record):
 
     def with_sources(self, *sources: str) -> Model:
         """The same model resting on other sources: a study switch."""
-        prevalence = self.prevalence.model_dump() | {"sources": list(sources), "beside": []}
-        if len(sources) == 1:
+        left: dict[str, object] = {"survey": None, "map": None, "beside": []}
+        prevalence = self.prevalence.model_dump() | left | {"sources": list(sources)}
+        if len(sources) == 1 or self.prevalence.combine in left:
             prevalence["combine"] = "single"
         return Model.model_validate(self.model_dump() | {"prevalence": prevalence})
 

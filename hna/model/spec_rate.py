@@ -173,6 +173,13 @@ class Prevalence(Record):
             raise ValueError("name one source or more")
         return sources
 
+    @model_validator(mode="after")
+    def _found_as_said(self) -> Prevalence:
+        lost = [name for name in ("survey", "map") if getattr(self, name) is not None and self.combine != name]
+        if lost:
+            raise ValueError(f"{lost[0]} would not be used: write combine: {lost[0]}, or leave it out")
+        return self
+
     @property
     def named(self) -> list[UsedSource]:
         """Every source of a rate: those it is made from, and those beside it."""

@@ -281,6 +281,14 @@ def test_what_a_model_may_not_say(workspace, change, code, said):
     assert all(fault.remedy for fault in told.value.faults)
 
 
+def test_a_survey_that_would_not_be_used_is_told(workspace):
+    made_up(workspace)
+    model = workspace.shelf_model()
+    with pytest.raises(HnaError, match="survey would not be used: write combine: survey"):
+        workspace.model(ages="16+", prevalence=prevalence() | {"combine": "single", "sources": ["own-study"]})
+    assert model.with_sources("own-study").prevalence.survey is None
+
+
 def test_no_local_step_and_no_ages_beyond_those_asked(workspace):
     made_up(workspace)
     step = {"method": "odds-ratio", "factor": "deprivation", "source": "any", "benchmark": "england"}
