@@ -12,7 +12,7 @@ from hna.errors import HnaError, ModelError, QuantityError
 from hna.evidence.shelf import Shelf
 from hna.measure.draws import normal, uniform
 from hna.model.meta import random_effects
-from hna.model.pool import conflict, leave_one_out, pool
+from hna.model.pool import conflict, leave_one_out, pool, sample
 from hna.model.pool_grid import mean_kept, solve
 from hna.model.pool_standards import read_pool_standards
 from hna.model.rates import make_rates
@@ -130,6 +130,24 @@ def test_a_grid_is_exact():
     assert np.quantile(drawn, [0.025, 0.5, 0.975]) == pytest.approx(
         found.quantile([0.025, 0.5, 0.975], new=True), abs=0.02
     )
+
+
+def test_pymc_agrees_with_the_grid():
+    """The distribution functions of the mean, the spread and a new setting, within the sampler's own error."""
+    for name in ("pymc", "nutpie"):
+        pytest.importorskip(name)
+    y, v = np.array([-2.9, -2.4, -3.3, -2.8, -2.1]), np.array([0.02, 0.05, 0.03, 0.01, 0.08])
+    arrays, found = sample(y, v, 0.5, draws=1500, seed=1, target_accept=0.95)
+    assert found.passed, found.words
+    exact, at = solve(y, v, 0.5), np.array([0.025, 0.25, 0.5, 0.75, 0.975])
+    error = np.sqrt(at * (1 - at) / min(found.bulk, found.tail))
+    for name, quantiles in (
+        ("mu", exact.quantile(at, new=False)),
+        ("tau", exact.tau_quantile(at)),
+        ("new", exact.quantile(at, new=True)),
+    ):
+        apart = np.abs((arrays[name][:, None] < quantiles).mean(axis=0) - at)
+        assert (apart < 4 * error).all(), (name, apart / error)
 
 
 def test_the_shift_keeps_the_rate():
