@@ -12,9 +12,9 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from hna.errors import Fault, HnaError, SourceError
+from hna.evidence.citation import Citation
 from hna.evidence.record import Date, Id, Record, faults_of
 from hna.evidence.shelf import Shelf
-from hna.evidence.source import Citation
 from hna.evidence.yaml_file import read_yaml
 
 FOLDER = "data/frameworks"

@@ -9,9 +9,10 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field, ValidationError, model_validator
 
 from hna.errors import Fault, HnaError, SourceError
+from hna.evidence.citation import Citation
 from hna.evidence.record import Id, Record, faults_of
 from hna.evidence.shelf import Shelf
-from hna.evidence.source import Citation, KnownSource
+from hna.evidence.source import KnownSource
 from hna.evidence.yaml_file import read_yaml
 from hna.model.spec import Model
 

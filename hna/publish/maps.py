@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from hna.answers.layers import Layer, Spread
 from hna.answers.spread import AUTHORITIES
-from hna.evidence.source import Citation, KnownSource
+from hna.evidence.citation import Citation
+from hna.evidence.source import KnownSource
 from hna.measure.areas import Area
 from hna.publish import wording
 from hna.publish.atlas import LABELS, NOTHING, Atlas, Shade
