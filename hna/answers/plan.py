@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 from hna.errors import AxisError, Fault
 from hna.evidence.known import Known
-from hna.evidence.population import Population, areas_and_years, read_population, split_sex, years_in_words
+from hna.evidence.population import Population, areas_and_years, read_population, years_in_words
 from hna.evidence.shelf import Shelf
 from hna.evidence.source import KnownSource, PopulationSource
+from hna.evidence.split_sex import split_sex
 from hna.measure.areas import Area, Gazetteer
 from hna.model.people_error import with_error
 from hna.model.rates import Rates

@@ -13,9 +13,10 @@ from hna.answers.need import blocks, need
 from hna.answers.people_factors import group_shares
 from hna.answers.sensitivity import sensitivity
 from hna.answers.stream import summarise
-from hna.evidence.population import read_population, split_sex
+from hna.evidence.population import read_population
 from hna.evidence.shelf import Shelf
 from hna.evidence.source import AreasSource
+from hna.evidence.split_sex import split_sex
 from hna.measure.ages import AgeAxis, AgeBand
 from hna.measure.areas import Area
 from hna.model.people_error import with_error
