@@ -181,6 +181,8 @@ class _Inputs:
         if rates.found_in_places:
             rates, second = rates.in_place(area), second.in_place(area)
         self.samples = {"first": rates, "second": second}
+        # A change from year to year comes after every step that carries the rate to a place.
+        self.trend, published, rates = rates.trend, rates, replace(rates, trend=None)
         self.rates, self.area, self.year, self.shelf = rates, area, year, shelf
         codes = [held.code for held in population.areas]
         if area not in codes:
@@ -191,7 +193,7 @@ class _Inputs:
         banded = people_in_bands(rates, self.here)
         self.people: Array = banded.people[0, 0]
         self.shares = group_shares(self.here, banded)[:, 0, 0]
-        self.point = float((rates.mean(area, year)[0] * self.people).sum())
+        self.point = float((published.mean(area, year)[0] * self.people).sum())
         few = self.point < rates.defaults.realised_below
         self.realised = few if realised is None else realised
         self.spread = population_error
@@ -252,7 +254,12 @@ class _Inputs:
         return people.low + (people.high - people.low) * uniform(seed, "hidden", self.rates.size)
 
     def _rate(self, choice: Choice) -> Array:
-        """All cases together in the area, shape (sex, age, draw)."""
+        """All cases together in the area and year, shape (sex, age, draw)."""
+        found = self._constant(choice)
+        return found if self.trend is None else self.trend.moved(found[None], self.year, 1)[0]
+
+    def _constant(self, choice: Choice) -> Array:
+        """The same before any change from year to year."""
         rates, sample = self.rates, choice.get("transport", "still")
         if rates.local is None:
             return self._shared(choice, self.year, ("study", "staleness", "transport"))

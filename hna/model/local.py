@@ -34,6 +34,7 @@ _HALVINGS = 80
 _STEPS = 60
 _SETTLED = 1e-13
 _REACH = 60.0
+_HALF_A_PER_CENT = 0.005
 
 
 def refuse_use(use: str) -> None:
@@ -222,6 +223,24 @@ def recentre(rate: ArrayLike, log_ratio: ArrayLike, reference: ArrayLike | None,
     # What is left is a rounding error; one multiplication puts the total where it belongs.
     exact: Array = kept * (p / (share * kept).sum(axis=1))[:, None, :]
     return exact
+
+
+def check_settled(away: Array, what: str) -> None:
+    """Refuse draws that cannot be moved to have their headline as their mean.
+
+    Parameters
+    ----------
+    away : headline less mean of draws, logit or logarithm, after the last step towards it.
+    what : whose draws, for the message.
+
+    Raises
+    ------
+    ModelError
+        R141 where they are more than half a per cent apart.
+    """
+    if not np.abs(away).max() <= _HALF_A_PER_CENT:
+        told = f"draws of {what} do not have the published rate as their mean"
+        raise ModelError(Fault(told, "Are the limits that they are drawn within too wide?", field="local", code="R141"))
 
 
 def expected(rate: ArrayLike, people: ArrayLike) -> Array:

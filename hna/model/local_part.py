@@ -15,7 +15,7 @@ from hna.evidence.shelf import Shelf
 from hna.evidence.source import CompositionSource, PrevalenceSource
 from hna.measure.ages import AgeAxis
 from hna.model.defaults import Defaults
-from hna.model.local import NAME, NOT_FOR, Ratios, Scale, check_adjustments, recentre
+from hna.model.local import NAME, NOT_FOR, Ratios, Scale, check_adjustments, check_settled, recentre
 from hna.model.local_ratios import StepRatios, check_step, scale_of, step_ratios
 from hna.model.spec import Model
 from hna.model.spec_rate import LocalAdjustment
@@ -244,4 +244,6 @@ def _leant(rate: Array, drawn: Array, share: Array, headline: Array, scale: Scal
         if np.abs(away).max() < _CLOSE:
             break
         drawn = drawn + away[..., None]
+    else:
+        check_settled(away, "rates by level")
     return drawn

@@ -15,7 +15,7 @@ from hna.evidence.source import Source
 from hna.measure.ages import AgeAxis
 from hna.measure.estimate import Universe
 from hna.model.defaults import Defaults
-from hna.model.local import shift_to
+from hna.model.local import check_settled, shift_to
 from hna.model.local_part import KEPT, Local, local_part
 from hna.model.local_total import Total, total_of
 from hna.model.spec import Model
@@ -164,6 +164,8 @@ def leant(rates: Array, headline: Array) -> Array:
         if np.abs(away).max() < _CLOSE:
             break
         rates = expit(logit(rates) + away[..., None])
+    else:
+        check_settled(away, "rates brought to a total of another year")
     return rates
 
 
@@ -245,6 +247,8 @@ def _benchmarked(step: Benchmark, inner: Local | None, total: Total, mean: Array
         if np.abs(away).max() < _CLOSE:
             break
         lean = lean + away
+    else:
+        check_settled(away, "rates brought to a total")
     notes, flags = (*(inner.notes if inner else ()), *total.notes), {*(inner.flags if inner else ()), *total.flags}
     cited = {one.id: one for one in (*(inner.cited if inner else ()), *total.cited)}
     return Benchmarked(step, inner, total, headline, lean, notes, tuple(sorted(flags)), tuple(cited.values()))

@@ -176,11 +176,13 @@ def _level(asked: AskedMap, seed: int, draws: int) -> Array:
     if asked.cells == 1:
         return np.ones((*shape, draws))
     cases, people = asked.cases.sum(axis=0), asked.people.sum(axis=0)
+    # Means are the counts' own: only where nobody, or everybody, was counted is a little added.
+    added = np.where((cases > 0) & (cases < people), 0.0, _JEFFREYS)
     drawn = np.empty((*shape, draws))
     for x, sex in enumerate(asked.sexes):
         for a, band in enumerate(asked.ages.labels):
             points = uniform(seed, f"map:{asked.source.id}:{sex}:{band}", draws)
-            drawn[x, a] = betaincinv(cases[x, a] + _JEFFREYS, people[x, a] - cases[x, a] + _JEFFREYS, points)
+            drawn[x, a] = betaincinv(cases[x, a] + added[x, a], people[x, a] - cases[x, a] + added[x, a], points)
     total: Array = (drawn * people[..., None]).sum(axis=(0, 1))
     found: Array = drawn * (cases.sum() / total)
     return found

@@ -26,6 +26,8 @@ _KEPT = 2**23
 """Numbers that are kept so as not to be formed again."""
 _AT_ONCE = 16
 """Places whose rates are formed together."""
+_ROUNDED = 1e-3
+"""Places add up to a larger area within this part of its people: numbers may be printed rounded."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Ground:
         Raises
         ------
         AxisError
-            If nobody counts the area, or it lies in a place whose data are of the whole.
+            If nobody counts the area, its places do not add up to it, or it lies in a place whose data are of the whole.
         """
         if code in self.found:
             return ()
@@ -85,7 +87,17 @@ class Ground:
                 lowest.add(one)
         if not lowest:
             self._check_place(code)
+        elif code in self.people:
+            self._check_whole(code, sum(float(self.people[one].sum()) for one in lowest))
         return tuple(sorted(lowest))
+
+    def _check_whole(self, code: str, living: float) -> None:
+        """Refuse a larger area of which the places hold only a part."""
+        whole = float(self.people[code].sum())
+        if abs(living - whole) > _ROUNDED * whole:
+            what = f"the places in {code} hold {living:,.0f} of its {whole:,.0f} people"
+            remedy = f"Add the places that are missing to {self.source.id}, or mend the lookups under data/areas"
+            raise AxisError(Fault(what, remedy, field="area"))
 
     def _check_place(self, code: str) -> None:
         above = sorted(one for one in self.found if code in self.below.get(one, ()))

@@ -149,7 +149,8 @@ class Rates(Estimate):
             raise ModelError(f"rates of {self.model.need} are not found in places")
         alone = replace(self, groups=((self._part_in(self.local, area),),), local=None)
         headline = self.headline.copy(data=alone.mean().reshape(self.headline.shape))
-        drawn = self.draws.copy(data=alone.at("", 0, terms=("study",)).reshape(self.draws.shape))
+        studied = replace(alone, trend=None).at("", 0, terms=("study",))
+        drawn = self.draws.copy(data=studied.reshape(self.draws.shape))
         return replace(alone, headline=headline, draws=drawn)
 
     def _part_in(self, places: Places, area: str) -> Part:

@@ -69,7 +69,7 @@ def make_rates(model: Model, shelf: Shelf, draws: int = DEFAULT_DRAWS, seed: int
     found = _constant(model, shelf, draws, seed, how)
     if model.prevalence.trend is None:
         return found
-    changing = trend_part(model, shelf, found.groups, draws, seed, found.defaults)
+    changing = trend_part(model, shelf, found.groups, found.local, draws, seed, found.defaults)
     cited = tuple({source.id: source for source in (*found.citations, *changing.cited)}.values())
     flags = tuple(sorted({*found.flags, "W302"}))
     notes = (*found.notes, changing.note)
@@ -97,7 +97,8 @@ def _constant(model: Model, shelf: Shelf, draws: int, seed: int, how: Correcting
         found = replace(found, notes=(*found.notes, said))
     found = replace(found, before=tuple(before))
     if model.local:
-        found = _carried(found, shelf)
+        rivals = tuple(_carried(one, shelf) for one in found.scenarios)
+        found = replace(_carried(found, shelf), scenarios=rivals)
     return _side_by_side(found, _each(model.alone(model.prevalence.beside), shelf, draws, seed, how))
 
 

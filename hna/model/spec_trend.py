@@ -21,7 +21,8 @@ class Trend(Record):
     citation: Annotated[str, Field(min_length=10)] | None = None
     """Where a printed change was printed."""
     since: Annotated[int, Field(ge=1900, le=2200)] | None = None
-    """Year from whose middle the change runs. Null: the middle of the fieldwork of the rate's own source."""
+    """Year from whose middle the change runs. Null: the middle of the fieldwork of the rate's own source, or the year of the
+    known total that it is brought to."""
     because: Annotated[str, Field(min_length=3)]
     """Why the change may go on."""
 

@@ -15,6 +15,8 @@ from hna.evidence.shelf import Shelf
 from hna.evidence.source import PrevalenceSource
 from hna.measure.ages import AgeBand
 from hna.model.defaults import Defaults
+from hna.model.local_steps import Benchmarked, Carried
+from hna.model.places import Places
 from hna.model.projection import trend
 from hna.model.rate_trend import YearlyChange, yearly_change
 from hna.model.rates_parts import Part, reference
@@ -81,19 +83,33 @@ class RateTrend:
 
 
 def trend_part(
-    model: Model, shelf: Shelf, groups: Sequence[tuple[Part, ...]], draws: int, seed: int, defaults: Defaults
+    model: Model,
+    shelf: Shelf,
+    groups: Sequence[tuple[Part, ...]],
+    local: Carried | Places | None,
+    draws: int,
+    seed: int,
+    defaults: Defaults,
 ) -> RateTrend:
     """The trend that a model names.
+
+    A rate that is brought to a known total changes from the year of the total on: what came before is in the total.
+
+    Parameters
+    ----------
+    groups : parts of the rate, whose fieldwork it changes from.
+    local : what carries the rate to places.
 
     Raises
     ------
     ModelError
-        R301 across a break in method; R302 where surveys or the rate have no dates to count years from.
+        R301 across a break in method; R302 where surveys or the rate have no dates to count years from; R411 for a change
+        that runs from another year than that of a known total.
     """
     step = model.prevalence.trend
     if step is None:
         raise ModelError(Fault("there is no trend", "Write one", field=_FIELD))
-    since = _since(step.since, groups)
+    since = _since(_from_total(step.since, local), groups)
     cited: tuple[PrevalenceSource, ...] = ()
     when = f"from {since.min():.0f}" if np.ptp(since) == 0 else f"from {since.min():.0f} to {since.max():.0f}, by age"
     if step.yearly is not None:
@@ -116,6 +132,18 @@ def trend_part(
     note = f"a scenario, in no interval: the rate changes by {change.yearly:+.1%} a year {when}; {said}, {limits}; {step.because}"
     of = step.of if step.yearly is not None else "odds"
     return RateTrend(change.yearly, change.lower, change.upper, of, since, note, cited)
+
+
+def _from_total(since: int | None, local: Carried | Places | None) -> int | None:
+    """The year from which a change runs: that of a known total, where the rate is brought to one."""
+    if not isinstance(local, Benchmarked):
+        return since
+    held = local.total.year
+    if since not in (None, held):
+        what = f"a change from {since} on would move the total of {held} that the rates are brought to"
+        remedy = f"Leave since out, or write {held}: the change up to then is in the total"
+        raise ModelError(Fault(what, remedy, field=f"{_FIELD}.since", code="R411"))
+    return held
 
 
 def _since(year: int | None, groups: Sequence[tuple[Part, ...]]) -> Array:

@@ -12,6 +12,7 @@ from hna.errors import HnaError, ModelError, QuantityError
 from hna.evidence.population import read_population
 from hna.model.hidden import _hierarchical, multiplier, several_lists, two_lists
 from hna.model.rates import make_rates
+from hna.model.spec_local import Benchmark
 
 # Spina bifida in upstate New York by birth certificate, death certificate and rehabilitation file (Hook, Albright and
 # Cross 1980, Am J Epidemiol 112:750-758).
@@ -199,6 +200,22 @@ def test_many_lists_are_an_envelope(small):
     assert min(held) * people == pytest.approx(min(totals))
     assert max(held) * people == pytest.approx(max(totals))
     assert {"W301", "W621"} <= set(rates.flags)
+
+
+def test_other_models_of_the_lists_are_carried_to_places_too(small):
+    names = {n: "+".join(name for name, on in zip(NAMES, n, strict=True) if on) for n in SPINA_BIFIDA}
+    small.prevalence("everybody", small.rates_rows())
+    held = {
+        "method": "benchmark", "source": "everybody", "benchmark": "N01", "population": "own-people", "year": 2024,
+        "same_definition": "both are of this made-up need", "because": "a test",
+    }  # fmt: skip
+    named = listed(small, {names[n]: k for n, k in SPINA_BIFIDA.items()})
+    rates = make_rates(named.model_copy(update={"local": [Benchmark.model_validate(held)]}), small.shelf, 200, 1)
+    assert len(rates.scenarios) > 1
+    here = rates.mean("N01").item()
+    assert here != pytest.approx(rates.mean().item(), rel=0.01)
+    for one in rates.scenarios:
+        assert one.mean("N01").item() == pytest.approx(here, rel=1e-6), "one total, whatever the lists say"
 
 
 def test_lists_fitted_here_are_those_of_statsmodels():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from hna.face import run
 from hna.fit import fit_models
 from hna.model.fit_store import FOLDER, keep
 from hna.model.map_asked import asked_map
-from hna.model.map_part import map_task
+from hna.model.map_part import _level, map_task
 from hna.model.rates import make_rates
 from hna.model.spatial import smooth
 from hna.run import Request, assess
@@ -107,6 +108,17 @@ def test_counts_by_sex_and_age_are_smoothed_as_ratios(workspace):
     )
     assert whole.mean() == pytest.approx(asked.cases.sum(), rel=0.01)
     assert whole.std() == pytest.approx(np.sqrt(asked.cases.sum()), rel=0.2)
+
+
+def test_few_counted_of_a_sex_and_age_are_not_made_more(workspace):
+    made_up(workspace, bands=[(sex, *band) for sex in ("female", "male") for band in ((18, 64), (65, ""))])
+    asked = asked_map(workspace.shelf_model(), workspace.shelf)
+    cases = np.zeros_like(asked.cases)
+    cases[0] = [[0, 3], [40, 400]]
+    level = _level(replace(asked, cases=cases), 1, 4000)
+    found = (level.mean(axis=-1) * asked.people.sum(axis=0)).ravel()
+    assert found[1:] == pytest.approx([3, 40, 400], rel=0.02)
+    assert 0 < found[0] < 1
 
 
 def test_a_run_writes_what_each_rate_rests_on(workspace, tmp_path):

@@ -23,6 +23,7 @@ from hna.model.spec_trend import Trend
 from hna.model.trend_part import RateTrend
 from hna.run import Request, run
 from tests.model.test_local_part import STEP, model, workspace
+from tests.model.test_local_steps import HALTON, HELD, with_total
 
 PRINTED = {"yearly": -0.02, "citation": "A. Analyst 2024, Table 3", "because": "a test"}
 SDQ, DAWBA = "SDQ probable disorder", "DAWBA and clinical rating"
@@ -173,3 +174,21 @@ def test_a_run_writes_it_where_machines_read(small, tmp_path):
     page = (tmp_path / "out" / "report.html").read_text()
     assert "if the rate falls by 2.0% a year" in page
     assert report.answers[0].scenarios
+
+
+@pytest.mark.parametrize("of", ["rate", "odds"])
+def test_a_known_total_holds_in_its_own_year(tmp_path, of):
+    shelf = with_total(tmp_path)
+    rates = make_rates(model(STEP, HELD, trend=PRINTED | {"of": of}), shelf, 100, 3)
+    beside, year = rates.scenarios[0], rates.local.total.year
+    np.testing.assert_allclose(beside.at(HALTON, year), rates.at(HALTON, year), rtol=1e-12)
+    np.testing.assert_allclose(beside.mean(HALTON, year), rates.mean(HALTON), rtol=1e-12)
+    assert beside.mean(HALTON, year + 5).max() < rates.mean(HALTON).max()
+    people = read_population(shelf, "ons-mye-2020", [HALTON], [year])
+    found, constant = (sensitivity(one, shelf, people, HALTON, year, realised=False) for one in (beside, rates))
+    assert found.estimate == pytest.approx(constant.estimate, rel=1e-9)
+    assert found.upper == pytest.approx(constant.upper, rel=1e-9)
+    same = make_rates(model(STEP, HELD, trend=PRINTED | {"since": year}), shelf, 20, 3).scenarios[0]
+    np.testing.assert_allclose(same.mean(HALTON, 2030), 0.98 ** (2030 - year) * rates.mean(HALTON), rtol=1e-12)
+    with pytest.raises(HnaError, match="R411"):
+        make_rates(model(STEP, HELD, trend=PRINTED | {"since": year - 3}), shelf, 20, 3)
