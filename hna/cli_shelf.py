@@ -85,7 +85,8 @@ def check(
         width = min(max(shutil.get_terminal_size((100, 24)).columns, 80), 120)
         for text in _evidence(found.evidence, width):
             typer.echo(text)
-        counted = f"{found.sources} sources, {found.models} models, {found.frameworks} frameworks"
+        counts = {"source": found.sources, "model": found.models, "framework": found.frameworks}
+        counted = ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items())
         faults = len(found.faults)
         typer.echo(f"{counted}: {faults or 'no'} fault{'' if faults == 1 else 's'}.")
     if found.faults:
@@ -281,9 +282,10 @@ def fit(
 ) -> None:
     """Fit ahead what is too slow for a run, and store draws with fingerprint and diagnostics.
 
-    Only needs that pool studies by age, or rest on a survey or a map of counts, and ask for a sampler or whose quick
-    approximation may not be trusted, have anything to fit. `hna run` uses what is stored as long as nothing has changed.
-    Exit 1 if diagnostics fail.
+    Of the needs that pool studies by age, or rest on a survey or a map of counts, those are fitted that ask for a sampler
+    or whose quick approximation may not be trusted; the others have nothing to fit.
+
+    `hna run` uses what is stored as long as nothing has changed. Exit 1 if diagnostics fail.
     """
     from hna.evidence.shelf import Shelf
     from hna.fit import fit_models

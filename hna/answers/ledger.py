@@ -196,12 +196,13 @@ def months_apart(reference_date: str, year: int) -> float:
 
 def _date(reference_date: str, year: int) -> Entry:
     apart = months_apart(reference_date, year)
+    months = f"{apart:.0f} month{'' if round(apart) == 1 else 's'}"
     return Entry(
         "reference date",
         f"mid-{year}",
         reference_date,
         "equal" if apart < 1 else "bridged",
-        f"{apart:.0f} months apart, taken as they are",
+        f"{months} apart, taken as they are",
     )
 
 

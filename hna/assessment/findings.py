@@ -97,7 +97,8 @@ def own_items(
     rests = tuple(source.id for source in sources)
     if whole_rows(found, area, "need"):
         held = gapped(found, area)
-        bias = {source.appraisal.overall for source in sources}
+        # The number of all cases does not rest on the source that divides them by severity.
+        bias = {source.appraisal.overall for source in sources if source.id != found.model.prevalence.severity}
         if held is None:
             strength = "moderate" if bias <= {"low", "moderate"} else _WEAK
             yield EvidenceItem(

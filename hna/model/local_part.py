@@ -185,11 +185,12 @@ def local_part(
     away = _leant(flat, away, share, kept, scale)
     flags = {"N401", *(flag for one in made for flag in one.flags)}
     said = " and ".join(f"{one.step.factor} ({one.step.source})" for one in made)
+    where = "England" if benchmark == ENGLAND else benchmark
     known = f"{' and '.join(factors)} {'is' if len(factors) == 1 else 'are'}"
     low, high = headline.min(axis=1) / headline.mean(axis=1), headline.max(axis=1) / headline.mean(axis=1)
     notes = [
         (
-            f"a {NAME}: the rate is carried to each place by {said}, the total of {benchmark} held in "
+            f"a {NAME}: the rate is carried to each place by {said}, the total of {where} held in "
             f"every draw; people by level are those of {composition.source.id} ({composition.year}); rates "
             f"of levels run from {float(low.min()):.2f} to {float(high.max()):.2f} times their average"
         ),

@@ -196,12 +196,10 @@ def _labelled(bare: Rates, parts: list[Part], held: list[Part]) -> Rates:
     if len(bare.severities) == 1:
         headline, drawn = headline.isel(severity=0, drop=True), drawn.isel(severity=0, drop=True)
     citations = {cited.id: cited for part in parts for cited in part.cited}
-    splitter = bare.model.prevalence.severity
     found = Rates(
         headline, drawn, "prevalence", "proportion", bare.universe, tuple(citations.values()), flags_of(bare.model, parts, held, bare.ages),
         model=bare.model, groups=bare.groups, strata=bare.strata, layers=bare.layers, sexes=bare.sexes, ages=bare.ages,
-        seed=bare.seed, defaults=bare.defaults,
-        notes=(*bare.notes, *((f"severity: {splitter}",) if splitter else ())),
+        seed=bare.seed, defaults=bare.defaults, notes=bare.notes,
     )  # fmt: skip
     check_mean(found)
     return found

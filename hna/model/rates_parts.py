@@ -55,7 +55,8 @@ class Part:
     @property
     def cited(self) -> tuple[PrevalenceSource | CrosswalkSource, ...]:
         """Records that it rests on."""
-        return (self.source, *self.corrections.cited)
+        divided = () if self.layers.divided_by is None else (self.layers.divided_by,)
+        return (self.source, *divided, *self.corrections.cited)
 
     @property
     def studied(self) -> float | None:
@@ -334,7 +335,7 @@ def flags_of(model: Model, parts: Sequence[Part], held: Sequence[Part], ages: Ag
 def beside(name: str, first: Estimate, other: Estimate) -> str:
     """How far another source's rates are from those of the first, in words."""
     if first.headline.shape != other.headline.shape or (first.headline.values <= 0).any():
-        return f"{name} alone divides people otherwise"
+        return f"{name} alone has rates of other ages or sexes, so that no one ratio compares them"
     times = other.headline.values / first.headline.values
     low, high = float(times.min()), float(times.max())
     return (

@@ -10,6 +10,7 @@ from scipy.special import gammaincinv, ndtri
 
 from hna.errors import Fault, ModelError
 from hna.evidence.prevalence import Prevalence
+from hna.evidence.source import PrevalenceSource
 from hna.measure.ages import AgeAxis, AgeBand, common_refinement
 from hna.measure.draws import uniform
 from hna.model.distribution import Sampling, fit_beta, sampling_of
@@ -35,6 +36,7 @@ class Layers:
     shares : shape (stratum, sex, age, draw), sums to one over strata in every draw.
     notes : what was done, in words.
     flags : diagnostic codes.
+    divided_by : the record of another source whose shares divide the cases; None if its own or none do.
     """
 
     table: Prevalence
@@ -48,6 +50,7 @@ class Layers:
     shares: Array | None = None
     notes: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    divided_by: PrevalenceSource | None = None
 
 
 def layers_of(
@@ -332,5 +335,5 @@ def split_by(
     flags = tuple(dict.fromkeys((*layers.flags, *sampling.flags)))
     return Layers(
         layers.table, layers.names, layers.sexes, layers.ages, layers.mean, layers.draws, tuple(strata), share,
-        np.asarray(shares), (*layers.notes, note), flags,
+        np.asarray(shares), (*layers.notes, note), flags, source,
     )  # fmt: skip

@@ -78,8 +78,7 @@ class RateTrend:
     @property
     def words(self) -> str:
         """The change, as in a sentence."""
-        way = ("fall" if self.yearly < 0 else "rise") + ("s" if self.of == "rate" else "")
-        return f"the {self.of} {way} by {abs(100 * self.yearly):.1f}% a year"
+        return _words(self.of, self.yearly)
 
 
 def trend_part(
@@ -113,7 +112,7 @@ def trend_part(
     cited: tuple[PrevalenceSource, ...] = ()
     when = f"from {since.min():.0f}" if np.ptp(since) == 0 else f"from {since.min():.0f} to {since.max():.0f}, by age"
     if step.yearly is not None:
-        said = f"a printed change of the {step.of} ({step.citation})"
+        said = f"as printed ({step.citation})"
         change = YearlyChange(step.yearly, np.nan, np.nan, ("", ""))
     else:
         first, later = step.sources or ("", "")
@@ -123,14 +122,14 @@ def trend_part(
         made = [_log_odds(shelf, name, model, span, draws, seed, defaults) for name in (first, later)]
         change = yearly_change([table.source for table in tables], [one[0] for one in made], [one[1] for one in made])
         cited = tuple(table.source for table in tables)
-        said = f"the change of the odds among people aged {span.label} between {first} and {later}"
+        said = f"the change among people aged {span.label} between {first} and {later}"
     limits = (
         "printed without its error"
         if np.isnan(change.lower)
         else f"95% interval {change.lower:+.1%} to {change.upper:+.1%}, which this run does not hold"
     )
-    note = f"a scenario, in no interval: the rate changes by {change.yearly:+.1%} a year {when}; {said}, {limits}; {step.because}"
     of = step.of if step.yearly is not None else "odds"
+    note = f"a scenario, in no interval: {_words(of, change.yearly)} {when}, {said}, {limits}. {step.because}"
     return RateTrend(change.yearly, change.lower, change.upper, of, since, note, cited)
 
 
@@ -144,6 +143,11 @@ def _from_total(since: int | None, local: Carried | Places | None) -> int | None
         remedy = f"Leave since out, or write {held}: the change up to then is in the total"
         raise ModelError(Fault(what, remedy, field=f"{_FIELD}.since", code="R411"))
     return held
+
+
+def _words(of: str, yearly: float) -> str:
+    way = ("fall" if yearly < 0 else "rise") + ("s" if of == "rate" else "")
+    return f"the {of} {way} by {abs(100 * yearly):.1f}% a year"
 
 
 def _since(year: int | None, groups: Sequence[tuple[Part, ...]]) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from hna.answers.waterfall import WaterfallStep
@@ -15,6 +16,7 @@ from hna.publish.rounding import Value, plain, say, say_percent
 from hna.publish.tables import shown
 
 _Z = 1.959963984540054
+_NAMED = re.compile(r"[\w.]+(?:-[\w.]+)+")
 _FACTORS = {
     "resident": "live in the area",
     "active": "have the need on one day of the period",
@@ -91,7 +93,9 @@ def _lower(text: str) -> str:
 
 def _wider(extra: float, width: float) -> str:
     step = max(1.0, 10.0 ** math.floor(math.log10(max(width, 1.0) / 10)))
-    return f"{plain(abs(extra), step)} narrower" if extra <= -step else f"{plain(max(extra, 0.0), step)} wider"
+    if abs(extra) < step / 2:
+        return "no change"
+    return f"{plain(abs(extra), step)} {'narrower' if extra < 0 else 'wider'}"
 
 
 def made_of(held: Sequence[WaterfallStep]) -> str:
@@ -102,11 +106,11 @@ def made_of(held: Sequence[WaterfallStep]) -> str:
 
 def assumptions(facts: NeedFacts, refs: Mapping[str, int]) -> Iterator[Block]:
     """Every assumption with its reason, judgement named as such."""
-    items = [
-        item
-        for part in facts.answer.rates.parts
-        for item in _errors(facts, part.source, {name: getattr(part, name) for name in _TERMS}, part.reasons, refs)
-    ]
+    said_of: dict[str, list[str]] = {}
+    for part in facts.answer.rates.parts:
+        for said in _errors(facts, {name: getattr(part, name) for name in _TERMS}, part.reasons):
+            said_of.setdefault(said, []).append(_cited(part.source, refs))
+    items = [Item(said, f"Errors beyond sampling, {'; '.join(sources)}") for said, sources in said_of.items()]
     corrected = [(part, name, said) for part in facts.answer.rates.parts for name, said in part.corrections.said]
     for part, name, said in corrected:
         numbers = "".join(f" [{refs[one.id]}]" for one in part.cited if one.id in refs)
@@ -128,20 +132,29 @@ def assumptions(facts: NeedFacts, refs: Mapping[str, int]) -> Iterator[Block]:
     told = {f"{part.source.id}: {said}" for part, _, said in corrected}
     notes = [note for note in facts.answer.notes if note not in told]
     if notes:
-        items.append(Item(" ".join(wording.sentence(note) for note in notes), "How the rate was made"))
+        items.append(Item(" ".join(noted(note, facts, refs) for note in notes), "How the rate was made"))
     items.append(Item(
         "Today's age-specific rates are kept for every later year. Only the number and the ages of people change.", "Projection"
     ))  # fmt: skip
     yield Items(tuple(items))
 
 
-def _errors(
-    facts: NeedFacts,
-    source: PrevalenceSource,
-    sizes: Mapping[str, float],
-    because: Mapping[str, str],
-    refs: Mapping[str, int],
-) -> Iterator[Item]:
+def _cited(source: PrevalenceSource, refs: Mapping[str, int]) -> str:
+    return f"{source.citation.short}{f' [{refs[source.id]}]' if source.id in refs else ''}"
+
+
+def noted(note: str, facts: NeedFacts, refs: Mapping[str, int]) -> str:
+    """A note as a sentence, with the numbers of the list of sources in place of names on the shelf."""
+    surveys = {part.survey: refs[part.source.id] for part in facts.answer.rates.parts if part.source.id in refs}
+    numbers = {**surveys, **refs}
+    line = note.removeprefix(f"pool-{facts.model.need}: ")
+    return wording.sentence(
+        _NAMED.sub(lambda found: f"source [{numbers[found[0]]}]" if found[0] in numbers else found[0], line)
+    )
+
+
+def _errors(facts: NeedFacts, sizes: Mapping[str, float], because: Mapping[str, str]) -> Iterator[str]:
+    """What is assumed of errors beyond sampling: a sentence and its reason, those with one reason together."""
     defaults = facts.answer.rates.defaults.because
     kept = {"study": "study_error", "transport": "transport_error", "staleness": "staleness_error"}
     reasons: dict[str, list[str]] = {}
@@ -150,16 +163,17 @@ def _errors(
         factor = math.exp(_Z * size)
         per = " for each year since fieldwork" if name == "staleness" else f": {what}"
         odds = f"{factor:.3f}" if name == "staleness" else f"{factor:.2f}"
-        said = f"{title}{per}: standard deviation {size:g} on the logit scale, so the odds may be {odds} times too high or too low (95%)"
+        said = (
+            f"{title}{per}: standard deviation {size:g} on the logit scale, so the odds may be {odds} times too high or too low (95%)"
+            if size
+            else f"{title}: none is added"
+        )
         why = because[name]
         if why.startswith("default"):
             why = f"Judgement, by {why}: {defaults.get(kept[name], '')}"
         reasons.setdefault(why, []).append(said)
-    number = f" [{refs[source.id]}]" if source.id in refs else ""
     for why, lines in reasons.items():
-        yield Item(
-            f"{'; '.join(lines)}. {wording.sentence(why)}", f"Errors beyond sampling, {source.citation.short}{number}"
-        )
+        yield f"{'; '.join(lines)}. {wording.sentence(why)}"
 
 
 def allowances(facts: NeedFacts, refs: Mapping[str, int]) -> Iterator[Block]:

@@ -40,7 +40,7 @@ def evidence(facts: NeedFacts, refs: Refs) -> Table:
     rows = []
     for source in facts.prevalences:
         study = source.study
-        fieldwork = f"{study.fieldwork[0]} to {study.fieldwork[1]}" if study.fieldwork else None
+        fieldwork = " to ".join(dict.fromkeys(map(str, study.fieldwork))) if study.fieldwork else None
         part = None if study.response_rate is None else f"{100 * study.response_rate:.0f}%"
         size = None if study.sample_size is None else f"{study.sample_size:,}"
         number = f" [{refs[source.id]}]" if source.id in refs else ""

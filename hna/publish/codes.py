@@ -73,7 +73,7 @@ CODES: dict[str, str] = {
     "W161": "The source is a poor match for this place, time or definition on at least one point.",
     "W162": "The study's fieldwork is old for the year reported; its age is in the table of sources.",
     "W202": "One rate is used for a wide range of ages, so differences in age within it are missed.",
-    "W301": "Each source is run alone and none is averaged. The figures rest on the first named.",
+    "W301": "Other sources or models were run whole, and stand beside the figures. They are not averaged with them.",
     "W302": "A run with a changing rate stands beside that with today's rate, and is in no interval.",
     "W321": "The step from one definition to another rests on different studies, so it also holds what else differs between them.",
     "W331": "One study is in tension with the others.",

@@ -119,6 +119,18 @@ def _made(report: Report) -> list[str]:
     return [*_MADE.format(level=f"{100 * report.level:g}%").splitlines(), *([said] if said else [])]
 
 
+_WORDS = (
+    ("Rate", "the share of people who have the need; odds are those who have it for each one who has not."),
+    ("Logit scale", "the logarithm of the odds. Errors are added on it, so that no share falls below nothing or rises above everybody."),
+    ("Beta", "a spread of values for a share, fitted to what the source prints: its counts, its sample or its limits."),
+    ("Studies pooled", "a surer one weighs more. REML finds how far they differ, modified Knapp–Hartung the interval of their mean."),
+    ("Between-study SD, I²", "how far studies differ beyond chance, on the logit scale; and that as a share of all their differences."),
+    ("A new setting", "what one more place would have. It is wider than the interval of the mean, and is what is carried to a place."),
+    ("Nested Laplace, Pareto k̂", "a quick calculation, and its own test: below 0.7 it may be trusted, and no result above that is used."),
+    ("Stratum", "a part of those with the need, such as a grade of severity."),
+)  # fmt: skip
+
+
 def _settings(report: Report) -> tuple[tuple[str, str], ...]:
     return (
         ("hna", version("hna")), ("Seed", f"{report.arguments['seed']}"), ("Draws", f"{report.arguments['draws']}"),
@@ -135,6 +147,7 @@ def _method(report: Report) -> tuple[Part, ...]:
     notes = tuple(Paragraph(wording.sentence(note), (), "note") for note in report.notes)
     return (
         Part("method-how", "How the numbers were made", (*(Paragraph(text) for text in _made(report)), *notes)),
+        Part("method-words", "Words used for how a rate was made", (Items(tuple(Item(text, word) for word, text in _WORDS)),)),
         Part("method-run", "How to make them again", (
             Paragraph("The same inputs and seed give the same report, byte for byte. run.json lists the fingerprint of every input."),
             Items(settings),

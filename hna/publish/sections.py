@@ -173,9 +173,12 @@ def _when(facts: NeedFacts, refs: Refs, level: float) -> Iterator[Block]:
         for place in facts.areas
     )  # fmt: skip
     yield Paragraph(" ".join(lines))
+    held = any(step.step == "population" for step in facts.answer.waterfall)
     yield Pictures(
         tuple(pictures),
-        "The band is the uncertainty of the estimate. It does not hold the error of the population projection.",
+        "The band is the uncertainty of the estimate, with how far population projections were out in the past. Rates do not move in it."
+        if held
+        else "The band is the uncertainty of the estimate. It does not hold the error of the population projection.",
     )
     yield Table(
         f"{facts.model.need}-years", f"{shown(facts.model.title)}: people estimated by year, {wording.CONTINUE}",
@@ -287,7 +290,8 @@ def _scenarios(facts: NeedFacts, refs: Refs) -> Iterator[Block]:
             )
             rows.append((
                 text(wording.name_of(place.area)), text(f"{len(sources)} together: {named}" if len(sources) > 1 else named),
-                text(wording.sentence(sources[0].case_definition)), text(wording.middle(years[-1])),
+                text(" ".join(dict.fromkeys(wording.sentence(source.case_definition) for source in sources))),
+                text(wording.middle(years[-1])),
                 *(cell(one.value(place.area, years[-1], quantity)) for quantity in ("need", "prevalence", "known", "gap")),
             ))  # fmt: skip
     columns = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from hna.publish import wording
+from hna.publish.assumptions import noted
 from hna.publish.content import Block, Column, Paragraph, Table
 from hna.publish.facts import NeedFacts, facts_of, projected
 from hna.publish.figures import cell, ids, text
@@ -34,7 +35,7 @@ def changing(facts: NeedFacts, refs: Mapping[str, int]) -> Iterator[Block]:
         for one, said in ((facts, wording.CONTINUE), (other, f"if {change}"))
     )
     note = other.answer.rates.trend.note if other.answer.rates.trend else ""
-    yield Paragraph(wording.sentence(note))
+    yield Paragraph(noted(note, facts, refs))
     yield Table(
         f"{facts.model.need}-trend", f"{shown(facts.model.title)}: people estimated by year, at a constant and at a changing rate",
         (Column("Area"), Column("Run"), *(Column(wording.middle(year), "people", True) for year in years)), rows, 2,

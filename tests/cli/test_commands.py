@@ -209,7 +209,7 @@ def test_check_prints_the_evidence_behind_each_need(
     assert lines[at + 1].split()[:2] == ["own-study", "2022"]
     assert lines[at + 2] == "  known:    own-register"
     assert "No national guidance listed" in lines[at + 3]
-    assert lines[-1] == "3 sources, 1 models, 0 frameworks: no faults."
+    assert lines[-1] == "3 sources, 1 model, 0 frameworks: no faults."
 
 
 def test_check_as_json(small: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,7 +129,7 @@ def test_ends_alone_are_joined_only_where_the_model_says_so(tmp_path):
 def test_it_is_said_to_be_synthetic(shelf):
     rates = make_rates(model(STEP), shelf, 50)
     assert "N401" in rates.flags
-    assert any("synthetic estimate" in note and "total of E92000001" in note for note in rates.notes)
+    assert any("synthetic estimate" in note and "total of England" in note for note in rates.notes)
     assert {source.id for source in rates.citations} == {"rate", "ratio", "imd-2019-mid-2020"}
 
 

@@ -192,3 +192,13 @@ def test_a_known_total_holds_in_its_own_year(tmp_path, of):
     np.testing.assert_allclose(same.mean(HALTON, 2030), 0.98 ** (2030 - year) * rates.mean(HALTON), rtol=1e-12)
     with pytest.raises(HnaError, match="R411"):
         make_rates(model(STEP, HELD, trend=PRINTED | {"since": year - 3}), shelf, 20, 3)
+
+
+@pytest.mark.parametrize(
+    ("of", "words"), [("rate", "the rate falls by 2.0% a year"), ("odds", "the odds fall by 2.0% a year")]
+)
+def test_the_note_is_made_of_sentences(small, of, words):
+    rates = make_rates(changing(small, PRINTED | {"of": of, "because": "It went on."}), small.shelf, 50, 1)
+    (note,) = [one for one in rates.notes if "scenario" in one]
+    assert f"{words} from" in note
+    assert note.endswith("printed without its error. It went on.")
