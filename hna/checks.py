@@ -163,7 +163,7 @@ def evidence_of(shelf: Shelf, model: Model, year: int) -> EvidenceLine:
                 None if middle is None else year + 0.5 - middle, record.appraisal.overall or "", record.appraisal.tool or "", part,
             )
         )  # fmt: skip
-    for name in dict.fromkeys(name for source in model.prevalence.sources for name in source.corrected_by):
+    for name in dict.fromkeys(name for source in model.prevalence.named for name in source.corrected_by):
         cited = shelf.record(CrosswalkSource, name).citation.short
         studies.append(StudyLine(name, cited, None, None, "", "", "crosswalk"))
     lacks = (

@@ -24,7 +24,7 @@ COLUMNS = {
 }
 _SCALE = {"percent": 100.0, "per-1000": 1000.0, "proportion": 1.0}
 _NO_LOGIT = "Leave the pair out, or join it with another: a prevalence of none or of all has no logit"
-_LEAST = 1e-12
+_HALF = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +56,17 @@ def read_pairs(shelf: Shelf, name: str) -> Pairs:
     With people counted by both definitions, n of them, a share p by the alternative, r by the reference and j by both, the
     difference of the logits has by the delta method the variance ``1/(n·p(1 − p)) + 1/(n·r(1 − r)) − 2(j − p·r)/(n·p(1 −
     p)·r(1 − r))``. Where only margins are printed the last term is not known and left out: with people who are cases by
-    both it is above nought, so that the variance errs on the large side.
+    both it is above nought, so that the variance errs on the large side. Where nobody is a case by one definition alone, the
+    variance is that with half a person by each alone.
 
     Raises
     ------
     SourceError
         Names every fault of the table at once.
+
+    References
+    ----------
+    Anscombe FJ. Biometrika 1956;43:461-464 (half a person). doi 10.1093/biomet/43.3-4.461.
     """
     record = shelf.record(CrosswalkSource, name)
     return shelf.once(("pairs", name), lambda: _checked(record, table_file(shelf.folder(CrosswalkSource, name))))
@@ -110,10 +115,13 @@ def _variance(record: CrosswalkSource, held: dict[str, Array], rates: list[Array
     """Sampling variance of each difference of logits."""
     p, r = rates
     if record.given == "two-by-two":
-        n = np.asarray(sum(held.values()), dtype=float)
+        apart = [held[f"{side}_only"] for side in SIDES]
+        # Definitions that agree throughout a sample need not agree throughout: half a person by each alone.
+        half = np.where(sum(apart) > 0, 0.0, _HALF)
+        n = np.asarray(sum(held.values()) + 2 * half, dtype=float)
+        p, r = ((held["both"] + one + half) / n for one in apart)
         shared = 2 * (held["both"] / n - p * r) / (n * p * (1 - p) * r * (1 - r))
-        found = 1 / (n * p * (1 - p)) + 1 / (n * r * (1 - r)) - shared
-        return np.asarray(np.maximum(found, _LEAST), dtype=float)
+        return np.asarray(1 / (n * p * (1 - p)) + 1 / (n * r * (1 - r)) - shared, dtype=float)
     total = np.zeros(len(p))
     for side, rate in zip(SIDES, rates, strict=True):
         if record.given == "counts":
@@ -133,4 +141,9 @@ def _variance(record: CrosswalkSource, held: dict[str, Array], rates: list[Array
             if not wrong.any():
                 score = float(ndtri(0.5 + (record.level or 0.0) / 2))
                 total += ((logit(high) - logit(low)) / (2 * score)) ** 2
-    return np.asarray(np.maximum(total, _LEAST), dtype=float)
+    exact = total <= 0
+    remedy = (
+        "Give limits or errors with the digits that they were printed with, or leave the pair out: no survey is exact"
+    )
+    read.fault("a pair has no sampling error", remedy, SIDES[0], exact)
+    return np.asarray(total, dtype=float)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
@@ -237,19 +237,22 @@ class Model(Record):
         prevalence = self.prevalence.model_dump() | left | {"sources": list(sources)}
         if len(sources) == 1 or self.prevalence.combine in left:
             prevalence["combine"] = "single"
+            prevalence |= self._unpooled(prevalence)
         return Model.model_validate(self.model_dump() | {"prevalence": prevalence})
 
     def alone(self, sources: Sequence[UsedSource]) -> list[Model]:
         """The same model resting on each of some sources alone: the scenarios beside it, in the order named."""
         left = dict.fromkeys(("trend", "multiplier", "lists", "survey", "map"))
         prevalence = self.prevalence.model_dump() | left | {"combine": "single", "beside": []}
-        if self.prevalence.combine in POOLED:
-            # The spread between the studies stood for the difference between places; one alone has none.
-            prevalence["errors"] |= {"transport": None}
+        prevalence |= self._unpooled(prevalence)
         return [
             Model.model_validate(self.model_dump() | {"prevalence": prevalence | {"sources": [used.model_dump()]}})
             for used in sources
         ]
+
+    def _unpooled(self, prevalence: dict[str, Any]) -> dict[str, Any]:
+        """Errors of one study alone: the spread between those pooled stood for the difference between places, and one has none."""
+        return {"errors": prevalence["errors"] | {"transport": None}} if self.prevalence.combine in POOLED else {}
 
 
 def read_model(path: Path) -> Model:

@@ -48,7 +48,8 @@ class Judged(Record):
     """An interval given by judgement where the source prints none."""
 
     relative: Range
-    """Lower and upper limit as multiples of the estimate, read as a 95 % interval shared by all cells."""
+    """Lower and upper limit as multiples of the estimate, read as a 95 % interval shared by all cells; where a
+    curve by age is pooled, each band has its own."""
     because: str
     """Who judged, and on what."""
 

@@ -143,6 +143,21 @@ def test_pairs_of_a_two_by_two_table(small) -> None:
     assert read_pairs(small.shelf, "limits").variance[0] == pytest.approx(apart.variance[0], rel=1e-9)
 
 
+def test_definitions_that_agree_in_a_sample_are_not_taken_to_agree_exactly(small) -> None:
+    same = {"pair": "a", "both": 20, "alternative_only": 0, "reference_only": 0, "neither": 80}
+    small.crosswalk(rows=[same, {"pair": "b", "both": 200, "alternative_only": 0, "reference_only": 0, "neither": 800}])
+    pairs = read_pairs(small.shelf, "own-pairs")
+    assert pairs.difference == pytest.approx([0, 0])
+    p = 20.5 / 101
+    slope = 1 / (p * (1 - p))
+    assert pairs.variance[0] == pytest.approx(slope**2 / 101 * (2 * p * (1 - p) - 2 * (20 / 101 - p**2)), rel=1e-12)
+    assert pairs.variance[1] == pytest.approx(pairs.variance[0] / 100, rel=0.05)
+    exact = {"pair": "a", "alternative": 10, "alternative_error": 0, "reference": 6, "reference_error": 0}
+    small.crosswalk("exact", rows=[exact], given="standard-error", unit="percent")
+    with pytest.raises(HnaError, match="no sampling error"):
+        read_pairs(small.shelf, "exact")
+
+
 def test_a_crosswalk_is_pooled_as_studies_are(small) -> None:
     small.crosswalk(rows=PAIRS)
     pairs = read_pairs(small.shelf, "own-pairs")

@@ -234,7 +234,9 @@ def test_a_source_beside_pooled_studies_is_a_run_of_its_own(workspace):
     assert any("alone gives" in note for note in found.notes)
     assert "recorded" in {source.id for source in found.citations}
     assert [used.source for used in found.model.prevalence.named] == ["study-0", "study-1", "study-2", "recorded"]
-    assert found.model.with_sources("study-1").prevalence.beside == []
+    switched = found.model.with_sources("study-1")
+    assert switched.prevalence.beside == []
+    assert make_rates(switched, workspace.shelf, 50, 1).has_transport
 
 
 def test_the_order_of_studies_does_not_matter(workspace):
