@@ -10,7 +10,7 @@ import pytest
 from scipy.special import expit
 
 from hna.errors import ModelError
-from hna.model import spatial, survey
+from hna.model import spatial, survey, survey_prepare
 from hna.model.fit_sampler import Diagnostics, until_passed
 from hna.model.laplace import Draws
 
@@ -38,8 +38,8 @@ def asked_survey(monkeypatch, khat: float, found: Diagnostics):
         many = 4 * draws
         return {"b": np.zeros((many, 1)), "u": np.zeros((many, 6)), "sigma": np.full((many, 1), 0.5)}, found
 
-    monkeypatch.setattr(survey, "solve", laplace)
-    monkeypatch.setattr(survey, "sample_problem", sampler)
+    monkeypatch.setattr(survey_prepare, "solve", laplace)
+    monkeypatch.setattr(survey_prepare, "sample_problem", sampler)
     return survey.fit(SAMPLE, "ill ~ (1 | town)", draws=400), calls
 
 
