@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import betaincinv, logit
 
 from hna.errors import AxisError, Fault, ModelError
-from hna.evidence.prevalence import Prevalence, read_prevalence
+from hna.evidence.prevalence import Prevalence
 from hna.evidence.shelf import Shelf
 from hna.evidence.source import AreasSource, MeasuresSource, PopulationSource, PrevalenceSource
 from hna.evidence.study import Appraisal, Study, Uncertainty
@@ -21,11 +21,11 @@ from hna.model.fit_store import Task, cut, fingerprint, usable
 from hna.model.laplace import TRUSTED
 from hna.model.map_asked import MAP_FIELD, AskedMap, asked_map
 from hna.model.places import Places, Told, part_of
-from hna.model.rates_parts import Part
+from hna.model.rates_parts import Part, by_severity
 from hna.model.spatial import rate_of, sampled_map
 from hna.model.spatial_laplace import solve_map
 from hna.model.spec import Model
-from hna.model.strata import Layers, split_by
+from hna.model.strata import Layers
 
 Array = NDArray[np.float64]
 
@@ -112,9 +112,7 @@ def map_part(
     whole = places.whole()[None]
     notes = _notes(asked, places, sigma, words)
     layers = Layers(_record(asked, model), ("",), asked.sexes, asked.ages, whole.mean(axis=-1), whole, notes=notes)
-    if model.prevalence.severity:
-        splitter = read_prevalence(shelf, model.prevalence.severity)
-        layers = split_by(layers, splitter, seed, defaults.design_effect, None)
+    layers = by_severity(model, shelf, layers, seed, defaults)
     measures = () if asked.measures is None else (asked.measures.source,)
     also = (*measures, *asked.drawn, asked.ground.source)
     return part_of(model, layers, None, defaults, asked.source.id), places, also

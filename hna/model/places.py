@@ -292,9 +292,9 @@ def check_placed(model: Model, field: str) -> None:
     if held.ages == "graduate":
         remedy = "Use ages: step; rw(age) in a survey's formula smooths by age"
         faults.append(Fault("rates found in each place cannot be graduated", remedy, field="prevalence.ages"))
-    if held.judged is not None or held.pool is not None:
-        remedy = "Leave out judged and pool"
-        faults.append(Fault("the interval comes from the answers or counts", remedy, field="prevalence"))
+    if held.judged is not None and not held.severity:
+        remedy = "Leave out judged: it would serve a source named under severity alone"
+        faults.append(Fault("the interval comes from the answers or counts", remedy, field="prevalence.judged"))
     if faults:
         raise ModelError(faults)
 

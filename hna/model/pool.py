@@ -86,7 +86,7 @@ class Pooled:
             f"{len(self.names)} studies pooled on the logit scale (REML, modified Knapp–Hartung): mean "
             f"{self.rate:.3%} ({mean_low:.3%} to {mean_high:.3%}), between-study SD {tau:.2f}, I² {self.meta.i_squared:.0%}; "
             f"a new setting {low:.3%} to {high:.3%} (half-normal prior of scale {self.posterior.scale:g}), which is what "
-            "is carried to a place"
+            "is carried to a place, moved to have the pooled rate as its mean"
         )
         if self.vacuous:
             p, q = expit(np.array(self.meta.prediction()))

@@ -109,16 +109,12 @@ def make_part(
             )
         )
     wanted = _overlap(wanted, model.band)
-    judged = model.prevalence.judged
-    span = None if judged is None else (judged.relative[0], judged.relative[1])
-    layers = layers_of(table, wanted, model.sex, draws, seed, defaults.design_effect, span)
+    layers = layers_of(table, wanted, model.sex, draws, seed, defaults.design_effect, _judged(model))
     with told_of(model.need, name):
         corrections, record = corrections_of(used, source, shelf)
         layers = corrected(layers, corrections, how, seed, used.study or name)
     layers = replace(layers, table=replace(layers.table, source=record))
-    if model.prevalence.severity:
-        splitter = read_prevalence(shelf, model.prevalence.severity)
-        layers = split_by(layers, splitter, seed, defaults.design_effect, span)
+    layers = by_severity(model, shelf, layers, seed, defaults)
     if model.prevalence.ages == "graduate":
         layers = _graduated(layers, shelf)
     errors = model.prevalence.errors
@@ -139,6 +135,19 @@ def make_part(
     return Part(
         layers, study, transport, staleness, reasons, used.study or "", assumed_date=assumed, corrections=corrections
     )
+
+
+def by_severity(model: Model, shelf: Shelf, layers: Layers, seed: int, defaults: Defaults) -> Layers:
+    """Cases divided by the source that a model names for that; as they are, where it names none."""
+    if not model.prevalence.severity:
+        return layers
+    splitter = read_prevalence(shelf, model.prevalence.severity)
+    return split_by(layers, splitter, seed, defaults.design_effect, _judged(model))
+
+
+def _judged(model: Model) -> tuple[float, float] | None:
+    judged = model.prevalence.judged
+    return None if judged is None else (judged.relative[0], judged.relative[1])
 
 
 def _no_unnamed_split(table: Prevalence) -> None:

@@ -13,7 +13,7 @@ from hna.evidence.record import Date, Id, Proportion, Record, faults_of
 from hna.evidence.yaml_file import read_yaml
 from hna.measure.ages import AgeBand
 from hna.model.spec_local import LocalStep
-from hna.model.spec_rate import POOLED, Ages, LocalAdjustment, Prevalence, Range, UsedSource
+from hna.model.spec_rate import POOLED, USED_BY, Ages, LocalAdjustment, Prevalence, Range, UsedSource
 
 FACTORS = ("resident", "active", "ages", "distinct", "in_need", "extraction")
 
@@ -233,16 +233,15 @@ class Model(Record):
 
     def with_sources(self, *sources: str) -> Model:
         """The same model resting on other sources: a study switch."""
-        left: dict[str, object] = {"survey": None, "map": None, "beside": []}
-        prevalence = self.prevalence.model_dump() | left | {"sources": list(sources)}
-        if len(sources) == 1 or self.prevalence.combine in left:
-            prevalence["combine"] = "single"
+        prevalence = self.prevalence.model_dump() | {"sources": list(sources), "beside": []}
+        if len(sources) == 1 or self.prevalence.combine in ("survey", "map", "multiplier", "capture-recapture"):
+            prevalence |= dict.fromkeys(USED_BY) | {"combine": "single"}
             prevalence |= self._unpooled(prevalence)
         return Model.model_validate(self.model_dump() | {"prevalence": prevalence})
 
     def alone(self, sources: Sequence[UsedSource]) -> list[Model]:
         """The same model resting on each of some sources alone: the scenarios beside it, in the order named."""
-        left = dict.fromkeys(("trend", "multiplier", "lists", "survey", "map"))
+        left = dict.fromkeys(("trend", *USED_BY))
         prevalence = self.prevalence.model_dump() | left | {"combine": "single", "beside": []}
         prevalence |= self._unpooled(prevalence)
         return [

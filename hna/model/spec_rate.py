@@ -13,6 +13,14 @@ from hna.model.spec_trend import Trend
 
 ERROR_TERMS = ("study", "transport", "staleness")
 POOLED = ("random-effects", "hierarchical-by-age")
+USED_BY: dict[str, tuple[str, ...]] = {
+    "survey": ("survey",),
+    "map": ("map",),
+    "multiplier": ("multiplier",),
+    "lists": ("capture-recapture",),
+    "pool": POOLED,
+}
+"""Fields that only some ways of combining use."""
 
 Range = Annotated[list[float], Field(min_length=2, max_length=2)]
 LogitSd = Annotated[float, Field(ge=0, le=2)]
@@ -176,9 +184,11 @@ class Prevalence(Record):
 
     @model_validator(mode="after")
     def _found_as_said(self) -> Prevalence:
-        lost = [name for name in ("survey", "map") if getattr(self, name) is not None and self.combine != name]
-        if lost:
-            raise ValueError(f"{lost[0]} would not be used: write combine: {lost[0]}, or leave it out")
+        for name, ways in USED_BY.items():
+            if getattr(self, name) is not None and self.combine not in ways:
+                raise ValueError(f"{name} would not be used: write combine: {' or '.join(ways)}, or leave it out")
+        if self.severity and self.combine in ("multiplier", "capture-recapture"):
+            raise ValueError(f"severity would not be used under combine: {self.combine}: leave it out")
         return self
 
     @property

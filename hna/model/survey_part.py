@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hna.errors import AxisError, Fault, ModelError
-from hna.evidence.prevalence import Prevalence, read_prevalence
+from hna.evidence.prevalence import Prevalence
 from hna.evidence.shelf import Shelf
 from hna.evidence.source import CompositionSource, MeasuresSource, PopulationSource, PrevalenceSource
 from hna.evidence.study import Uncertainty
@@ -23,9 +23,9 @@ from hna.model.fit_sampler import Diagnostics
 from hna.model.fit_store import Task, cut, usable
 from hna.model.laplace import Draws
 from hna.model.places import Places, Told, ground_of, part_of
-from hna.model.rates_parts import Part
+from hna.model.rates_parts import Part, by_severity
 from hna.model.spec import Model
-from hna.model.strata import Layers, split_by
+from hna.model.strata import Layers
 from hna.model.survey import Fit
 from hna.model.survey_asked import SURVEY_FIELD, AskedSurvey, asked_survey
 
@@ -124,9 +124,7 @@ def survey_part(
     layers = Layers(
         _record(asked), ("",), asked.sexes, asked.ages, whole.mean(axis=-1), whole, notes=notes, flags=flags
     )
-    if model.prevalence.severity:
-        splitter = read_prevalence(shelf, model.prevalence.severity)
-        layers = split_by(layers, splitter, seed, defaults.design_effect, None)
+    layers = by_severity(model, shelf, layers, seed, defaults)
     part = part_of(model, layers, source.appraisal.overall, defaults, source.id)
     also = [one.source for one in (asked.measures, asked.composition) if one is not None]
     return part, places, (*also, ground.source)

@@ -218,6 +218,19 @@ def test_other_models_of_the_lists_are_carried_to_places_too(small):
         assert one.mean("N01").item() == pytest.approx(here, rel=1e-6), "one total, whatever the lists say"
 
 
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"combine": "single", "sources": ["own-study"]}, "lists would not be used: write combine: capture-recapture"),
+        ({"severity": "split"}, "severity would not be used under combine: capture-recapture"),
+        ({"pool": {"monotone": True}}, "pool would not be used: write combine: random-effects or hierarchical-by-age"),
+    ],
+)
+def test_what_lists_do_not_use_is_told(small, changed, words):
+    with pytest.raises(HnaError, match=words):
+        listed(small, {"a": 140, "b": 90, "a+b": 60}, prevalence=changed)
+
+
 def test_lists_fitted_here_are_those_of_statsmodels():
     sm = pytest.importorskip("statsmodels.api")
     cells = np.array(list(SPINA_BIFIDA), dtype=float)

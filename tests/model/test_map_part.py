@@ -23,6 +23,7 @@ from hna.model.map_asked import asked_map
 from hna.model.map_part import _level, map_task
 from hna.model.rates import make_rates
 from hna.model.spatial import smooth
+from hna.model.spec_rate import Judged
 from hna.run import Request, assess
 
 WIDE, HIGH = 8, 5
@@ -119,6 +120,26 @@ def test_few_counted_of_a_sex_and_age_are_not_made_more(workspace):
     found = (level.mean(axis=-1) * asked.people.sum(axis=0)).ravel()
     assert found[1:] == pytest.approx([3, 40, 400], rel=0.02)
     assert 0 < found[0] < 1
+
+
+def test_cases_are_divided_within_a_judged_range(workspace):
+    made_up(workspace)
+    workspace.prevalence(
+        "split",
+        rows=[{"severity": name, "estimate": value} for name, value in (("mild", 70.0), ("severe", 30.0))],
+        measure="proportion-of-cases",
+        uncertainty={"given": "none"},
+        severity={"kind": "exclusive", "strata": ["mild", "severe"]},
+    )
+    model = workspace.shelf_model()
+    judged = Judged(relative=[0.8, 1.2], because="a test")
+    prevalence = model.prevalence.model_copy(update={"severity": "split", "judged": judged})
+    rates = make_rates(model.model_copy(update={"prevalence": prevalence}), workspace.shelf, 400, 1)
+    assert rates.mean("P11")[1:, 0, 0] / rates.mean("P11")[0, 0, 0] == pytest.approx([0.7, 0.3])
+    assert rates.at("P11", 2023)[1:].sum(axis=0) == pytest.approx(rates.at("P11", 2023)[0])
+    bare = model.prevalence.model_copy(update={"judged": judged})
+    with pytest.raises(HnaError, match="judged"):
+        make_rates(model.model_copy(update={"prevalence": bare}), workspace.shelf, 400, 1)
 
 
 def test_a_run_writes_what_each_rate_rests_on(workspace, tmp_path):
