@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hna.answers.residents import read_counts
@@ -98,9 +98,10 @@ class Findings:
     faults: list[Fault] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
-    def note(self, error: HnaError) -> None:
-        """Keep the faults of an error, each once."""
-        self.faults.extend(fault for fault in error.faults if str(fault) not in map(str, self.faults))
+    def note(self, error: HnaError, file: str = "") -> None:
+        """Keep the faults of an error, each once; those that name no file are of this one."""
+        faults = [fault if fault.file else replace(fault, file=file) for fault in error.faults]
+        self.faults.extend(fault for fault in faults if str(fault) not in map(str, self.faults))
 
 
 def check_shelf(shelf: Shelf, year: int | None = None) -> Findings:
@@ -134,7 +135,7 @@ def check_shelf(shelf: Shelf, year: int | None = None) -> Findings:
             if error.codes == (_UNFITTED,):  # of the run's own draws and seed: nothing is wrong with the files
                 found.warnings.append(f"models/{name}.yaml rests on draws made ahead: `hna fit {name}` makes them")
                 continue
-            found.note(error)
+            found.note(error, f"models/{name}.yaml")
             continue
         if not model.limits:
             found.warnings.append(f"models/{name}.yaml states no limits")
@@ -166,9 +167,10 @@ def evidence_of(shelf: Shelf, model: Model, year: int) -> EvidenceLine:
     for name in dict.fromkeys(name for source in model.prevalence.named for name in source.corrected_by):
         cited = shelf.record(CrosswalkSource, name).citation.short
         studies.append(StudyLine(name, cited, None, None, "", "", "crosswalk"))
+    examined = [study for study in studies if study.part not in {"severity", "crosswalk"}]
     lacks = (
-        ("No record of an appraisal", any(not study.bias for study in studies if study.part != "severity")),
-        ("No date of fieldwork", any(study.fieldwork is None for study in studies if study.part != "severity")),
+        ("No record of an appraisal", any(not study.bias for study in examined)),
+        ("No date of fieldwork", any(study.fieldwork is None for study in examined)),
         ("No national guidance listed", not model.best_practice),
     )
     missing = (*(one.item for one in model.missing_core_data), *(text for text, true in lacks if true))

@@ -122,9 +122,15 @@ def usable(roots: Sequence[Path], name: str, key: str) -> tuple[dict[str, Array]
             raise ModelError(Fault(what, remedy, code="R391"))
         return arrays, str(record.get("words", ""))
     old = any(path.name.startswith(f"{name}.") for root in roots for path in (root / FOLDER).glob("*.npz"))
-    what = f"the stored fit of {name} is of other inputs, seed or draws" if old else f"{name} has not been fitted"
-    need = name.rpartition("-")[0] or name
-    raise ModelError(Fault(what, f"Run `hna fit {need}` with the same --seed and --draws first", code="R393"))
+    need, _, what = name.rpartition("-")
+    need = need or name
+    said = (
+        f"the draws made ahead for {need} ({what}) are of other inputs, seed or draws"
+        if old
+        else f"{need} ({what}) needs draws made ahead: its model file asks for a sampler, or the quick approximation may not be trusted"
+    )
+    remedy = f"Run `hna fit {need}` first, with the --seed, --draws and --workspace of the run"
+    raise ModelError(Fault(said, remedy, file=f"models/{need}.yaml", field="prevalence", code="R393"))
 
 
 def recall(folder: Path, key: str) -> tuple[dict[str, Array], dict[str, object]] | None:

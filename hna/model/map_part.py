@@ -137,8 +137,18 @@ def map_task(model: Model, shelf: Shelf, draws: int, seed: int) -> Task:
 
 def _key(asked: AskedMap, draws: int, seed: int) -> str:
     held = asked.problem
+    # Of the borders, not of the basis made from them: eigenvectors depend on the machine and on how many threads it gives.
     return fingerprint(
-        held.cases, held.size, held.design, held.basis, held.prior, [held.scale], held.family, _FORM, draws, seed
+        held.cases,
+        held.size,
+        held.design,
+        asked.borders.joined,
+        held.prior,
+        [held.scale],
+        held.family,
+        _FORM,
+        draws,
+        seed,
     )
 
 

@@ -39,12 +39,14 @@ class Map:
     basis : shape (area, column): independent standard normal weights give effects with the precision of neighbours'
         differences, scaled so that the geometric mean of the variances is one in every connected part; an island's
         effect is one standard normal.
+    joined : shape (area, area), 1 where two areas border each other.
     """
 
     areas: tuple[str, ...]
     component: NDArray[np.intp]
     islands: tuple[str, ...]
     basis: Array
+    joined: Array
 
 
 def neighbours(areas: Sequence[str], pairs: Sequence[tuple[str, str]]) -> Map:
@@ -91,7 +93,7 @@ def neighbours(areas: Sequence[str], pairs: Sequence[tuple[str, str]]) -> Map:
         block[inside] = own
         blocks.append(block)
     alone = tuple(areas[n] for n in np.flatnonzero(joined.sum(axis=1) == 0).tolist())
-    return Map(tuple(areas), component, alone, np.column_stack(blocks))
+    return Map(tuple(areas), component, alone, np.column_stack(blocks), joined)
 
 
 def _components(joined: Array) -> NDArray[np.intp]:

@@ -212,6 +212,15 @@ def test_check_prints_the_evidence_behind_each_need(
     assert lines[-1] == "3 sources, 1 model, 0 frameworks: no faults."
 
 
+def test_check_names_the_model_of_a_fault(
+    small: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.model(prevalence={"sources": ["own-study"], "combine": "mixture", "errors": small.exact})
+    status, _, wrong = call(capsys, monkeypatch, "check", str(small.root))
+    assert status == 1
+    assert "models/sleeplessness.yaml, prevalence" in wrong
+
+
 def test_check_as_json(small: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     status, said, _ = call(capsys, monkeypatch, "check", str(small.root), "--json")
     assert status == 0
