@@ -170,12 +170,12 @@ def _row(table: Prevalence, step: LocalAdjustment, sex: str, band: AgeBand) -> d
     """The row of each printed level for a cell: of its sex, or of persons; of the band that holds its ages."""
     held = sex if (table.sex == sex).any() else "persons"
     level = table.split[step.factor]
+    # Ratios of one band serve every cell that it reaches into; of several, the one that holds the cell.
     only = len(set(table.bands)) == 1
-    found = {str(level[n]): n for n in range(len(level)) if table.sex[n] == held and (only or band in table.bands[n])}
+    there = [band in one or (only and band.meets(one)) for one in table.bands]
+    found = {str(level[n]): n for n in range(len(level)) if table.sex[n] == held and there[n]}
     if not found:
-        remedy = (
-            "Nothing is extrapolated outside a source's ages: name rates by level for these ages, or for all together"
-        )
+        remedy = "Nothing is extrapolated outside a source's ages: name rates by level for these ages, or for a band that reaches into them"
         what = f"{step.source} has no rates by {step.factor} for {held} aged {band.label}"
         raise AxisError(Fault(what, remedy, field="local.source", code="R201"))
     return found

@@ -178,3 +178,16 @@ def test_ages_and_sexes_of_the_composition_are_those_of_the_estimate():
     lower = [code for code in composition.people if code[:3] in ("E06", "E07", "E08", "E09")]
     held = [code for code in lower if code in {area.code for area in published.areas}]
     assert np.array_equal(sum(composition.people[code] for code in held), composition.people["E92000001"])
+
+
+def test_ratios_are_not_carried_beyond_their_ages(tmp_path):
+    older = [row.replace(",16,,", ",65,,") for row in FIFTHS]
+    with pytest.raises(HnaError, match="no rates by deprivation for persons aged 16-44") as told:
+        make_rates(model(STEP), workspace(tmp_path / "older", older), 20, 3)
+    assert told.value.codes == ("R201",)
+    adults = [row.replace(",16,,", ",18,,") for row in FIFTHS]
+    plain, wider = (
+        make_rates(model(STEP), workspace(tmp_path / name, rows), 20, 3)
+        for name, rows in (("same", FIFTHS), ("adults", adults))
+    )
+    np.testing.assert_allclose(wider.local.headline, plain.local.headline)
