@@ -291,7 +291,8 @@ def _answer(
     except HnaError as error:
         faults.extend(error.faults)
     if faults:
-        raise ModelError(faults)
+        file = f"models/{model.need}.yaml"
+        raise ModelError([fault if fault.file else replace(fault, file=file) for fault in faults])
     pairs, extended = gap_years(shelf, chosen, known, request.population)
     planned = besides(extended) if small else extended
     people = people_for(shelf, planned, rates)

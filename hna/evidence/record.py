@@ -52,7 +52,10 @@ def _in_words(item: Any) -> tuple[str, str]:
     if kind == "missing":
         return "required field is missing", "Add it; write null where the source says nothing"
     if kind == "extra_forbidden":
-        return "unknown field", "Remove it, or mend its spelling (`hna schema source` lists the fields)"
+        return (
+            "unknown field",
+            "Remove it, or mend its spelling (`hna schema model` and `hna schema source` list the fields)",
+        )
     given = repr(item.get("input"))
     message = item["msg"].removeprefix("Value error, ")
     if message[1:2].islower():

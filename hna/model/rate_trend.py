@@ -11,7 +11,7 @@ from scipy.special import ndtri
 from hna.errors import Fault, ModelError
 from hna.evidence.source import PrevalenceSource
 
-_FIELD = "prevalence.sources"
+_FIELD = "prevalence.trend.sources"
 
 
 @dataclass(frozen=True)

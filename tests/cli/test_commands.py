@@ -219,6 +219,11 @@ def test_check_names_the_model_of_a_fault(
     status, _, wrong = call(capsys, monkeypatch, "check", str(small.root))
     assert status == 1
     assert "models/sleeplessness.yaml, prevalence" in wrong
+    status, _, wrong = call(
+        capsys, monkeypatch, "run", "-w", str(small.root), "--draws", "50", "--out", str(small.root / "out")
+    )
+    assert status == 2
+    assert "models/sleeplessness.yaml, prevalence" in wrong
 
 
 def test_check_as_json(small: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
