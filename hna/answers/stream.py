@@ -135,7 +135,7 @@ def summarise(
     if known is not None and known.low.shape != (len(places), len(population.years)):
         what = f"counts have shape {known.low.shape}, need has {(len(places), len(population.years))}"
         raise AxisError(Fault(what, "Give one row for each area and then each group, one column a year", field="known"))
-    width = chunk or _chunk(rates, cuts, by, len(population.areas))
+    width = chunk or _chunk(rates, cuts, by, len(population.areas), bool(groups))
     threads = threads or os.cpu_count() or 1
     carrier = Carrier(rates, errors_of, years=population.years)
     headline, people, few, small = _headlines(rates, population, cuts)
@@ -249,9 +249,10 @@ def _in_threads(do: Callable[[int], None], starts: Sequence[int], threads: int) 
             raise
 
 
-def _chunk(rates: Rates, cuts: Sequence[Cut], by: Sequence[str], areas: int) -> int:
+def _chunk(rates: Rates, cuts: Sequence[Cut], by: Sequence[str], areas: int, groups: bool) -> int:
     held = len(cuts) if by else 1
-    width = int(np.clip(BLOCK // (rates.size * held), 8, CHUNK))
+    # Sums over a chunk take room beside it.
+    width = int(np.clip(BLOCK // (rates.size * held), 8, CHUNK // 2 if groups else CHUNK))
     # So that a few chunks go evenly into two threads or four; never by how many there are, since sums depend on it.
     chunks = -(-areas // width)
     return width if chunks < 2 or chunks > _MANY else -(-areas // (4 * -(-chunks // 4)))
