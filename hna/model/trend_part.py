@@ -126,7 +126,7 @@ def trend_part(
     limits = (
         "printed without its error"
         if np.isnan(change.lower)
-        else f"95% interval {change.lower:+.1%} to {change.upper:+.1%}, which this run does not hold"
+        else f"95% interval {_signed(change.lower)} to {_signed(change.upper)}, which this run does not hold"
     )
     of = step.of if step.yearly is not None else "odds"
     note = f"a scenario, in no interval: {_words(of, change.yearly)} {when}, {said}, {limits}. {step.because}"
@@ -143,6 +143,10 @@ def _from_total(since: int | None, local: Carried | Places | None) -> int | None
         remedy = f"Leave since out, or write {held}: the change up to then is in the total"
         raise ModelError(Fault(what, remedy, field=f"{_FIELD}.since", code="R411"))
     return held
+
+
+def _signed(change: float) -> str:
+    return f"{'−' if change < 0 else '+'}{abs(change):.1%}"
 
 
 def _words(of: str, yearly: float) -> str:

@@ -114,7 +114,7 @@ def assumptions(facts: NeedFacts, refs: Mapping[str, int]) -> Iterator[Block]:
     corrected = [(part, name, said) for part in facts.answer.rates.parts for name, said in part.corrections.said]
     for part, name, said in corrected:
         numbers = "".join(f" [{refs[one.id]}]" for one in part.cited if one.id in refs)
-        items.append(Item(wording.sentence(said), f"{_CORRECTED[name]}, {part.source.citation.short}{numbers}"))
+        items.append(Item(noted(said, facts, refs), f"{_CORRECTED[name]}, {part.source.citation.short}{numbers}"))
     judged = facts.model.prevalence.judged
     if judged:
         low, high = judged.relative
@@ -170,7 +170,7 @@ def _errors(facts: NeedFacts, sizes: Mapping[str, float], because: Mapping[str, 
         )
         why = because[name]
         if why.startswith("default"):
-            why = f"Judgement, by {why}: {defaults.get(kept[name], '')}"
+            why = f"By {why}: {defaults.get(kept[name], '')}"
         reasons.setdefault(why, []).append(said)
     for why, lines in reasons.items():
         yield f"{'; '.join(lines)}. {wording.sentence(why)}"

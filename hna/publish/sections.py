@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from hna.publish import basis, wording
 from hna.publish.assumptions import allowances, assumptions, steps
@@ -275,6 +275,11 @@ def _made_of(facts: NeedFacts) -> Iterator[Block]:
     ))  # fmt: skip
 
 
+def _counted(definitions: Sequence[str]) -> str:
+    held = dict.fromkeys(map(wording.sentence, definitions))
+    return next(iter(held)) if len(held) == 1 else f"{len(held)} definitions, told under What the evidence is."
+
+
 def _scenarios(facts: NeedFacts, refs: Refs) -> Iterator[Block]:
     """Whole runs side by side, one a source: sources that differ in kind are never averaged."""
     alone = [facts, *(facts_of(run) for run in facts.answer.scenarios if run.rates.trend is None)]
@@ -290,8 +295,7 @@ def _scenarios(facts: NeedFacts, refs: Refs) -> Iterator[Block]:
             )
             rows.append((
                 text(wording.name_of(place.area)), text(f"{len(sources)} together: {named}" if len(sources) > 1 else named),
-                text(" ".join(dict.fromkeys(wording.sentence(source.case_definition) for source in sources))),
-                text(wording.middle(years[-1])),
+                text(_counted([source.case_definition for source in sources])), text(wording.middle(years[-1])),
                 *(cell(one.value(place.area, years[-1], quantity)) for quantity in ("need", "prevalence", "known", "gap")),
             ))  # fmt: skip
     columns = (

@@ -38,7 +38,7 @@ def changing(facts: NeedFacts, refs: Mapping[str, int]) -> Iterator[Block]:
     yield Paragraph(noted(note, facts, refs))
     yield Table(
         f"{facts.model.need}-trend", f"{shown(facts.model.title)}: people estimated by year, at a constant and at a changing rate",
-        (Column("Area"), Column("Run"), *(Column(wording.middle(year), "people", True) for year in years)), rows, 2,
+        (Column("Area"), Column("Run"), *(Column(wording.middle(year), "people", True) for year in years)), rows, 1,
         "Two whole runs. All other figures rest on the constant rate, and neither interval holds the other.", ids(other, refs),
     )  # fmt: skip
 
