@@ -176,7 +176,7 @@ def _when(facts: NeedFacts, refs: Refs, level: float) -> Iterator[Block]:
     held = any(step.step == "population" for step in facts.answer.waterfall)
     yield Pictures(
         tuple(pictures),
-        "The band is the uncertainty of the estimate, with how far population projections were out in the past. Rates do not move in it."
+        "The band is the uncertainty of the estimate, with how far population projections were out in the past."
         if held
         else "The band is the uncertainty of the estimate. It does not hold the error of the population projection.",
     )
