@@ -98,6 +98,9 @@ def bibtex(shelf: Shelf, need: str) -> str:
     printed = [
         f"@misc{{{used.source}-screening,\n  note = {{{_escape(used.screening.citation)}}}\n}}"
         for used in model.prevalence.sources if used.screening and used.screening.citation
+    ] + [
+        f"@misc{{{used.source}-communal,\n  note = {{{_escape(used.communal.citation)}}}\n}}"
+        for used in model.prevalence.sources if used.communal
     ]  # fmt: skip
     trend = model.prevalence.trend
     if trend is not None and trend.citation:

@@ -50,13 +50,19 @@ def people_in_bands(rates: Rates, population: Population) -> Population:
     Raises
     ------
     AxisError
-        R522 if the population counts another group of people than the need is among.
+        R522 if the population counts another group of people than the need is among, or households alone where people of
+        communal establishments are in the rate.
     """
     ours, theirs = rates.model.group, population.source.group or ""
     if ours != theirs:
         what = f"{rates.model.need} is a need of {ours or 'everybody'}, and {population.source.id} counts {theirs or 'everybody'}"
         remedy = f"Give a population with group: {ours}" if ours else "Give a population of everybody living there"
         raise AxisError(Fault(what, remedy, field="population", code="R522"))
+    added = [used.source for used in rates.model.prevalence.sources if used.communal and not used.communal.left_out]
+    if added and population.base == "household":
+        what = f"the rate of {rates.model.need} holds people of communal establishments, and {population.source.id} leaves them out"
+        remedy = "Give a population of everybody, or take communal out of the model file"
+        raise AxisError(Fault(what, remedy, field="population", rows=added, code="R522"))
     if population.sexes == _sexes(rates) and population.ages == rates.ages:
         return population
     return population.on(_sexes(rates), rates.ages)

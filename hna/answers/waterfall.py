@@ -53,6 +53,7 @@ _STEP_WORDS = {
     "sampling": "the study's own sampling error and rounding",
     "screening": "errors of the test: from those who test positive to those who have the need",
     "crosswalk": "another case definition, by the difference that pairs of measurements show",
+    "communal": "people of communal establishments, whom the study did not reach",
     "study": "error shared by the whole study: who did not take part, the instrument, the frame",
     "staleness": "years between fieldwork and the year asked for",
     "local": "who lives here: a synthetic estimate from the composition of the place",

@@ -1,4 +1,4 @@
-"""How one source's rates are corrected: for a test's errors, and then to another case definition."""
+"""How one source's rates are corrected: for a test's errors, to another case definition, for people not reached."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ from hna.errors import Fault, ModelError
 from hna.evidence.crosswalk import Pairs, read_pairs
 from hna.evidence.shelf import Shelf
 from hna.evidence.source import CrosswalkSource, Definition, PrevalenceSource
+from hna.model.communal import Communal
 from hna.model.crosswalk import Accuracy, Crosswalk, TestErrors, crosswalk
+from hna.model.defaults import read_defaults
 from hna.model.distribution import fit_beta, jeffreys_size
 from hna.model.pool_grid import mean_kept
 from hna.model.pool_standards import read_pool_standards
-from hna.model.spec_correction import CrosswalkUse, Screening, Share
+from hna.model.spec_correction import CommunalUse, CrosswalkUse, Screening, Share
 from hna.model.spec_rate import UsedSource
 from hna.model.strata import Layers
 
 Array = NDArray[np.float64]
 
-STEPS = ("screening", "crosswalk")
+Step = TestErrors | Crosswalk | Communal
+STEPS = ("screening", "crosswalk", "communal")
 """Corrections, in the order in which they are made."""
 
 
@@ -71,7 +74,7 @@ class Corrections:
     flags : diagnostic codes.
     """
 
-    steps: tuple[tuple[str, TestErrors | Crosswalk], ...] = ()
+    steps: tuple[tuple[str, Step], ...] = ()
     cited: tuple[CrosswalkSource, ...] = ()
     notes: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
@@ -167,7 +170,8 @@ def corrected(layers: Layers, what: Corrections, how: Correcting, seed: int, sur
     """
     if not what.steps:
         return layers
-    if layers.strata or layers.names != ("",):
+    finds = any(name != "communal" for name, _ in what.steps)
+    if finds and (layers.strata or layers.names != ("",)):
         remedy = "Divide cases by another source's shares of diagnosed cases (prevalence.severity), or use a source of all cases"
         told = f"{layers.table.source.id} divides by severity the people found by it, not those who have the need"
         raise ModelError(Fault(told, remedy))
@@ -198,11 +202,12 @@ def corrections_of(used: UsedSource, source: PrevalenceSource, shelf: Shelf) -> 
     ------
     ModelError
         R301 where a crosswalk starts from something else than the source measured; R171 for one from lifetime
-        prevalence; R302 for too few pairs; R322 for a test that says nothing.
+        prevalence; R302 for too few pairs; R322 for a test that says nothing; R411 where people of communal establishments
+        were reached already, R522 where too much of the need would be left out with them.
     """
-    if used.screening is None and used.crosswalk is None:
+    if used.screening is None and used.crosswalk is None and used.communal is None:
         return Corrections(), source
-    steps: list[tuple[str, TestErrors | Crosswalk]] = []
+    steps: list[tuple[str, Step]] = []
     cited: dict[str, CrosswalkSource] = {}
     notes: list[str] = []
     if used.screening is not None:
@@ -226,8 +231,30 @@ def corrections_of(used: UsedSource, source: PrevalenceSource, shelf: Shelf) -> 
         cited[pairs.source.id] = pairs.source
         notes.append(f"{made.words}; {_said(used.crosswalk.because, None)}")
         source = source.model_copy(update=pairs.source.reference.model_dump())
+    if used.communal is not None:
+        added = _communal(used.communal, used.source, source, shelf)
+        if not used.communal.left_out:
+            steps.append(("communal", added))
+            notes.append(f"{added.words}; {_said(used.communal.because, used.communal.citation)}")
+            source = source.model_copy(update={"study": source.study.model_copy(update={"frame": "both"})})
     flags = tuple(sorted({flag for _, step in steps for flag in step.flags}))
     return Corrections(tuple(steps), tuple(cited.values()), tuple(notes), flags), source
+
+
+def _communal(use: CommunalUse, name: str, source: PrevalenceSource, shelf: Shelf) -> Communal:
+    field = f"prevalence.sources.{name}.communal"
+    if source.study.frame != "household":
+        what = f"{name} is not of households alone (study.frame: {source.study.frame})"
+        raise ModelError(Fault(what, "Leave communal out: its people would be counted twice", field=field, code="R411"))
+    made = Communal(use.citation, (use.share[0], use.share[1]), (use.relative[0], use.relative[1]))
+    allowed = read_defaults(shelf).communal_left_out
+    if use.left_out and made.most > allowed:
+        what = (
+            f"leaving out communal establishments could move the need by {made.most:.0%}, and {allowed:.0%} is allowed"
+        )
+        remedy = "Take left_out away, so that they are added, or use a source that reached them"
+        raise ModelError(Fault(what, remedy, field=field, code="R522"))
+    return made
 
 
 def _said(because: str, citation: str | None) -> str:

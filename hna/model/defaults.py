@@ -37,6 +37,7 @@ class _Fields(Record):
     long_projection: _Value
     reference_lag_months: _Value
     publication_lag: _Value
+    communal_left_out: _Value
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Defaults:
     long_projection: float
     reference_lag_months: float
     publication_lag: float
+    communal_left_out: float
     because: dict[str, str]
 
 
@@ -99,5 +101,6 @@ def read_defaults(shelf: Shelf) -> Defaults:
         long_projection=fields.long_projection.value,
         reference_lag_months=fields.reference_lag_months.value,
         publication_lag=fields.publication_lag.value,
+        communal_left_out=fields.communal_left_out.value,
         because=because,
     )

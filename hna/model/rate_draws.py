@@ -31,7 +31,7 @@ class Before(NamedTuple):
 
     Attributes
     ----------
-    step : screening or crosswalk.
+    step : screening, crosswalk or communal.
     shown : without it and what comes after it.
     still : with it and what comes after it, as if they were known without error.
     """

@@ -1,4 +1,4 @@
-"""How a used source's rate is corrected in a model file: for a test's errors, or from one case definition to another."""
+"""How a used source's rate is corrected in a model file: a test's errors, another case definition, people not reached."""
 
 from __future__ import annotations
 
@@ -79,3 +79,24 @@ class CrosswalkUse(Record):
     between: Annotated[float, Field(ge=0, le=2)] | None = None
     """For fewer than three pairs, which cannot show it: how far the difference varies between settings, a judged standard
     deviation on the logit scale."""
+
+
+class CommunalUse(Record):
+    """People of communal establishments (care homes, prisons, halls), whom a study of households did not reach."""
+
+    share: Annotated[list[Proportion], Field(min_length=2, max_length=2)]
+    """Of the people of the rate's ages, how many live in one: least and most, as proportions."""
+    relative: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)]
+    """Their prevalence as a multiple of that of households: least and most."""
+    left_out: bool = False
+    """Leave them out all the same. Refused (R522) where they could be more of the need than `communal_left_out` allows."""
+    because: Said
+    """Why both hold for these ages and places."""
+    citation: Said
+    """Where they were printed."""
+
+    @model_validator(mode="after")
+    def _ranges(self) -> CommunalUse:
+        if self.share[0] > self.share[1] or self.relative[0] > self.relative[1] or self.share[1] >= 1:
+            raise ValueError("share and relative run from least to most, and some people live in households")
+        return self

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from hna.evidence.record import Id, Record
-from hna.model.spec_correction import CrosswalkUse, Screening
+from hna.model.spec_correction import CommunalUse, CrosswalkUse, Screening
 from hna.model.spec_places import MapUse, SurveyUse
 from hna.model.spec_trend import Trend
 
@@ -83,6 +83,8 @@ class UsedSource(Record):
     """Where its cases are those who test positive: the test's errors, for which the rate is corrected."""
     crosswalk: CrosswalkUse | None = None
     """Matched pairs that carry its rate to another case definition; after `screening`, where both are given."""
+    communal: CommunalUse | None = None
+    """Where it is of households: people of communal establishments, with a rate of their own; after the others."""
 
     @property
     def corrected_by(self) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ _COMBINED = {
 _CORRECTED = {
     "screening": "Those who test positive, and those who have the need",
     "crosswalk": "From one case definition to another",
+    "communal": "People of communal establishments added to a rate of households",
 }
 _TERMS = {
     "study": ("Error shared by the whole study", "who did not take part, the instrument and the frame"),

@@ -48,7 +48,7 @@ CODES: dict[str, str] = {
     "R432": "There are too few areas for a spatial model.",
     "R512": "The year lies beyond the numbers of people, or beyond the years for which their errors were measured.",
     "R513": "The measured errors of projections have no such type of area.",
-    "R522": "The estimate is of a need in one group of people, and the population counts another.",
+    "R522": "The rate and the population are of different people, or communal establishments left out could be too much of the need.",
     "R523": "Counts by practice cannot be brought to residents: who is registered where is not all there.",
     "R602": "A hidden count is never read as nought.",
     "R604": "The count is of episodes or referrals, and episodes and referrals are not people.",
