@@ -16,11 +16,11 @@ from hna.errors import Fault, HnaError, ModelError
 app = typer.Typer(
     name="hna",
     help="Health needs assessment: how many people in a place have a need, how many services know, and the gap.\n\n"
-    "Start with [bold]hna run[/bold]: it assesses the shipped needs for Halton and Sefton and leaves a report. "
-    "[bold]hna init DIR[/bold] makes a workspace for your own evidence.",
+    "Start with hna run: it assesses the shipped needs for Halton and Sefton and leaves a report. "
+    "hna init DIR makes a workspace for your own evidence.",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
@@ -108,7 +108,7 @@ def _progress() -> Iterator[Callable[[str, int, int], None] | None]:
 def run(
     needs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NEED]...", help="Needs to assess, by model name; all if none is named."),
+        typer.Argument(metavar="NEED", help="Needs to assess, by model name; all if none is named."),
     ] = None,
     area: Annotated[
         list[str] | None,
@@ -163,9 +163,9 @@ def run(
         float, typer.Option(metavar="GB", help="Memory that draws may use; what would need more is refused at once.")
     ] = 4.0,
 ) -> None:
-    """Estimate need, set it beside the numbers known to services, and write the report.
+    """Estimate need and its gap to the numbers known to services.
 
-    Ends with one sentence for each need and area. Exit 2 if anything asked for could not be given.
+    Writes the report. Ends with one sentence for each need and area. Exit 2 if anything asked for could not be given.
     """
     import gc
 
@@ -231,7 +231,10 @@ def compare(
     ] = Path("hna-compare"),
     workspace: Workspace = None,
 ) -> None:
-    """Set observed counts beside region, England and statistical neighbours, in controlled words."""
+    """Compare observed counts with region, England and neighbours.
+
+    Neighbours are statistical ones. Each comparison ends in controlled words.
+    """
     from hna.compare import compare, sentences, write_comparisons
 
     table = compare(
@@ -254,7 +257,7 @@ def _range(text: str | None) -> tuple[float, float] | None:
 
 @app.command()
 def assess(
-    area: Annotated[str, typer.Argument(metavar="[AREA]", help="Name or code of the area.")] = "Halton",
+    area: Annotated[str, typer.Argument(metavar="AREA", help="Name or code of the area.")] = "Halton",
     framework: Annotated[
         str,
         typer.Option(
@@ -289,9 +292,10 @@ def assess(
     disclosure: Disclosure = "none",
     ledger: Ledger = None,
 ) -> None:
-    """Assess an area in the chapters of a framework: three approaches, priorities, what is missing.
+    """Assess an area in the chapters of a framework.
 
-    Leaves a site and a workbook. Exit 1 if a chapter or need lacks what it must hold and no record says why; the site is
+    Three approaches, priorities, what is missing. Leaves a site and a workbook.
+    Exit 1 if a chapter or need lacks what it must hold and no record says why; the site is
     written and says so.
     """
     import datetime as dt

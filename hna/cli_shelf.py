@@ -51,16 +51,16 @@ def _short(text: str, limit: int) -> str:
 @shelf.command()
 def check(
     workspace: Annotated[
-        Path | None, typer.Argument(metavar="[WORKSPACE]", help="Folder to check; the shipped shelf if none is given.")
+        Path | None, typer.Argument(metavar="WORKSPACE", help="Folder to check; the shipped shelf if none is given.")
     ] = None,
     fix_fingerprints: Annotated[
         bool, typer.Option("--fix-fingerprints", help="Record the fingerprint of every table of the workspace.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read every source, model and framework, tell all faults at once, and print the evidence behind each need.
+    """Check every source, model and framework; tell all faults.
 
-    In a workspace also its corporate evidence, programme, weights and scores. Exit 1 at a fault.
+    Prints the evidence behind each need. In a workspace also its corporate evidence, programme, weights and scores. Exit 1 at a fault.
     """
     from dataclasses import asdict
 
@@ -153,12 +153,12 @@ def models(workspace: Workspace = None, as_json: AsJson = False) -> None:
 @shelf.command()
 def areas(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Only areas whose name or code holds this.")
+        str | None, typer.Argument(metavar="NAME", help="Only areas whose name or code holds this.")
     ] = None,
     workspace: Workspace = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the areas that can be assessed, and the populations that count them."""
+    """List the areas that can be assessed, and their populations."""
     from hna.catalogue import list_areas
     from hna.evidence.shelf import Shelf
 
@@ -190,7 +190,10 @@ def import_(
         typer.Option(metavar="FILE", help="A publisher's file with area codes, for layouts that print names."),
     ] = None,
 ) -> None:
-    """Turn a publisher's own file into our table and its source.yaml. Importing twice gives the same bytes."""
+    """Turn a publisher's own file into our table and source.yaml.
+
+    Importing twice gives the same bytes.
+    """
     from hna.evidence.layouts import LAYOUTS, import_file
 
     if layout == "list":
@@ -244,7 +247,7 @@ def schema(what: Annotated[str, typer.Argument(metavar="model|source", help="Whi
 @shelf.command()
 def notebooks(
     name: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Notebooks to render; all if none is named.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Notebooks to render; all if none is named.")
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the pages.")] = Path(
         "hna-notebooks"
@@ -253,7 +256,10 @@ def notebooks(
     workspace: Workspace = None,
     listed: Annotated[bool, typer.Option("--list", help="Only list the notebooks.")] = False,
 ) -> None:
-    """Run the in-depth assessments in notebooks/ and set them as pages to read without Python."""
+    """Run the in-depth assessments in notebooks/.
+
+    Sets them as pages to read without Python.
+    """
     from hna.evidence.shelf import Shelf
     from hna.notebooks import notebooks as found
     from hna.notebooks import write_notebooks
@@ -272,7 +278,7 @@ def notebooks(
 @shelf.command()
 def fit(
     needs: Annotated[
-        list[str] | None, typer.Argument(metavar="[NEED]...", help="Needs to fit; all if none is named.")
+        list[str] | None, typer.Argument(metavar="NEED", help="Needs to fit; all if none is named.")
     ] = None,
     draws: Annotated[int, typer.Option(metavar="N", help="Draws, as the run will ask for.")] = 5000,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed, as the run will ask for.")] = 1,
@@ -280,7 +286,9 @@ def fit(
     again: Annotated[bool, typer.Option("--again", help="Fit even what is stored.")] = False,
     workspace: Workspace = None,
 ) -> None:
-    """Fit ahead what is too slow for a run, and store draws with fingerprint and diagnostics.
+    """Fit ahead what is too slow for a run, and store the draws.
+
+    They are stored with fingerprint and diagnostics.
 
     Of the needs that pool studies by age, or rest on a survey or a map of counts, those are fitted that ask for a sampler
     or whose quick approximation may not be trusted; the others have nothing to fit.
@@ -309,7 +317,10 @@ def fit(
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make; it must be new or empty.")],
 ) -> None:
-    """Make a workspace that runs: one source, population, known count and model of your own to edit."""
+    """Make a workspace of your own that runs at once.
+
+    One source, population, known count and model to edit.
+    """
     from hna.workspace import make_workspace
 
     for path in make_workspace(folder):
