@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 _FLOORS = ("answers", "evidence", "indicators", "measure", "model", "publish")
-_INDICATORS = ("benchmark", "inequality", "life_expectancy", "rates", "standardise", "trend")
+_INDICATORS = ("benchmark", "inequality", "life_expectancy", "moran", "rates", "standardise", "trend")
 
 
 def __getattr__(name: str) -> Any:

@@ -36,7 +36,8 @@ def any_need(needs: Sequence[NeedEstimate], level: float = 0.95) -> pd.DataFrame
     Raises
     ------
     AxisError
-        If the needs are of different areas, years, draws, population bases, or not by area and year.
+        If the needs are of different areas, years, draws, population bases, or not by area and year; R742 if they were drawn
+        with different seeds.
     QuantityError
         If a need is named twice or fewer than two are given.
 
@@ -81,6 +82,10 @@ def _check(needs: Sequence[NeedEstimate]) -> None:
             raise AxisError(
                 Fault("the needs are of different areas, years or draws", "Ask for the same of each", rows=rows)
             )
+        if one.rates.seed != first.rates.seed:
+            rows = [f"{each.rates.model.need}: seed {each.rates.seed}" for each in (one, first)]
+            what = "the needs were drawn apart, so errors that they share would be taken as independent"
+            raise AxisError(Fault(what, "Make their rates with one seed", field="seed", rows=rows, code="R742"))
         if one.population.base != first.population.base:
             rows = [
                 f"{one.rates.model.need}: {one.population.base}",

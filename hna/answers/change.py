@@ -200,19 +200,20 @@ def _summary(name: str, said: str, values: Array, level: float) -> dict[str, Any
 
 def _comparable(before: Snapshot, after: Snapshot, quantity: Quantity) -> None:
     faults = []
-    for what, old, new in (
-        ("area", before.area, after.area),
-        ("ages", before.rates.ages.span.label, after.rates.ages.span.label),
-        ("sex", before.rates.universe.sex, after.rates.universe.sex),
-        ("condition", before.rates.universe.condition, after.rates.universe.condition),
-        ("cells of the population", before.cells.labels, after.cells.labels),
-        ("sexes of the population", before.population.sexes, after.population.sexes),
-        ("draws", before.rates.size, after.rates.size),
-        ("seed", before.rates.seed, after.rates.seed),
+    for what, old, new, code in (
+        ("area", before.area, after.area, ""),
+        ("ages", before.rates.ages.span.label, after.rates.ages.span.label, ""),
+        ("sex", before.rates.universe.sex, after.rates.universe.sex, ""),
+        ("condition", before.rates.universe.condition, after.rates.universe.condition, ""),
+        ("cells of the population", before.cells.labels, after.cells.labels, ""),
+        ("sexes of the population", before.population.sexes, after.population.sexes, ""),
+        ("draws", before.rates.size, after.rates.size, "R742"),
+        ("seed", before.rates.seed, after.rates.seed, "R742"),
     ):
         if old != new:
             rows = [f"before {old}", f"after {new}"]
-            faults.append(Fault(f"{what} differ before and after", "Run both sides alike", field=what, rows=rows))
+            remedy = "Run both sides alike" + (": errors that they share would be taken as independent" if code else "")
+            faults.append(Fault(f"{what} differ before and after", remedy, field=what, rows=rows, code=code))
     for side in (before, after):
         span, sexes = side.rates.ages.span, side.population.sexes
         if not side.cells.bands or side.cells.span != span:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hna.errors import Fault, QuantityError
-from hna.indicators.checks import nonnegative, numbers, one_of, settle, tail, together
+from hna.indicators.checks import nonnegative, numbers, one_of, only_observed, settle, tail, together
 from hna.indicators.contrast import (
     Contrast,
     difference,
@@ -117,12 +117,13 @@ def compare(
     ------
     QuantityError
         If a polarity or method is not offered, a benchmark has one limit only, or a value does not lie between its
-        limits.
+        limits; R401 for an estimate of need.
 
     References
     ----------
     See `hna.indicators.contrast.difference`.
     """
+    only_observed("R401", "testing it against a benchmark would test the assumptions", value=value, benchmark=benchmark)
     one_of("polarity", polarity, POLARITIES)
     limits = _benchmark_limits(benchmark_lower, benchmark_upper)
     method = method or ("interval" if limits is None else "difference")

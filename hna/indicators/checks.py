@@ -13,6 +13,7 @@ from scipy.special import ndtri
 
 from hna.errors import Fault, QuantityError
 from hna.indicators.interval import FloatArray
+from hna.measure.estimate import Estimate
 
 Mask = npt.NDArray[np.bool_]
 
@@ -74,6 +75,28 @@ def note(faults: list[Fault], field: str, mask: Mask, what: str, remedy: str, va
     if mask.any():
         shown = None if values is None else np.broadcast_to(values, mask.shape)
         faults.append(Fault(what, remedy, field=field, rows=places(mask, shown)))
+
+
+def only_observed(code: str, what: str, **arrays: object) -> None:
+    """Refuse estimates of need where only what was observed has a meaning.
+
+    Parameters
+    ----------
+    code : of the refusal.
+    what : what the result would be if it were computed.
+    arrays : arguments by name.
+
+    Raises
+    ------
+    QuantityError
+        If one of them is an `Estimate`: it says what is expected of people so composed, not what is there.
+    """
+    faults = [
+        Fault(f"is an estimate of {given.quantity}, expected from rates and people: {what}",
+              "Give what was observed, such as people known to services or events counted", field=name, code=code)
+        for name, given in arrays.items() if isinstance(given, Estimate)
+    ]  # fmt: skip
+    settle(faults)
 
 
 def numbers(field: str, given: npt.ArrayLike, faults: list[Fault], *, missing: bool = False) -> FloatArray:

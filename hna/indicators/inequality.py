@@ -11,10 +11,20 @@ import numpy as np
 import numpy.typing as npt
 
 from hna.errors import Fault, QuantityError
-from hna.indicators.checks import nonnegative, normal_quantile, note, numbers, positive, same_groups, settle, tail
+from hna.indicators.checks import (
+    nonnegative,
+    normal_quantile,
+    note,
+    numbers,
+    only_observed,
+    positive,
+    same_groups,
+    settle,
+    tail,
+)
 from hna.indicators.contrast import difference, ratio
 from hna.indicators.interval import FloatArray, Interval
-from hna.indicators.slope import SlopeIndex, ridit, slope_index
+from hna.indicators.slope import OF_ESTIMATES, SlopeIndex, ridit, slope_index
 
 __all__ = [
     "DeprivationGap",
@@ -61,13 +71,14 @@ def deprivation_gap(values: npt.ArrayLike, lower: npt.ArrayLike, upper: npt.Arra
     Raises
     ------
     QuantityError
-        If a number is missing, there are fewer than two quantiles, limits do not lie about their value, or a negative
-        value or a zero in the least deprived quantile leaves no ratio.
+        R821 for an estimate of need; if a number is missing, there are fewer than two quantiles, limits do not lie about
+        their value, or a negative value or a zero in the least deprived quantile leaves no ratio.
 
     References
     ----------
     See `hna.indicators.contrast.difference`.
     """
+    only_observed(*OF_ESTIMATES, values=values)
     faults: list[Fault] = []
     given = Interval(
         numbers("values", values, faults), numbers("lower", lower, faults), numbers("upper", upper, faults)
@@ -172,13 +183,15 @@ def concentration_index(
     Raises
     ------
     QuantityError
-        If a number is missing or negative, a quantile is empty, there are fewer than two, or nobody has the need.
+        R821 for an estimate of need; if a number is missing or negative, a quantile is empty, there are fewer than two,
+        or nobody has the need.
 
     References
     ----------
     Kakwani N, Wagstaff A, van Doorslaer E (1997). Socioeconomic inequalities in health: measurement, computation, and
     statistical inference. Journal of Econometrics 77:87-103. doi:10.1016/S0304-4076(96)01807-6
     """
+    only_observed(*OF_ESTIMATES, values=values)
     tail(level)
     faults: list[Fault] = []
     need = nonnegative("values", values, faults)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from typing import NamedTuple, NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
+
+from hna.errors import Fault, QuantityError
 
 FloatArray = npt.NDArray[np.float64]
 TextArray = npt.NDArray[np.str_]
@@ -15,11 +17,22 @@ class Interval(NamedTuple):
     """A value with its lower and upper limit, arrays of one shape.
 
     NaN in ``value`` means the value is withheld; the reason stands in the flags of the result that carries them.
+    Two intervals are not added: the sum's limits are not the sums of theirs (R741).
     """
 
     value: FloatArray
     lower: FloatArray
     upper: FloatArray
+
+    def __add__(self, other: object) -> NoReturn:
+        """Refuse: for a tuple, + would put one after the other; for an interval it would add limits."""
+        what = "limits of intervals are not added: the interval of a sum is narrower, or wider where errors are shared"
+        remedy = "Add the counts and make the interval of their sum, or add draws (Estimate.sum) and take limits last"
+        raise QuantityError(Fault(what, remedy, code="R741"))
+
+    def __radd__(self, other: object) -> NoReturn:
+        """Refuse, as `sum` of intervals begins with 0 + the first."""
+        self.__add__(other)
 
 
 class FlaggedInterval(Interval):

@@ -16,6 +16,7 @@ from hna.indicators.interval import FloatArray, Interval, TextArray, join_flags
 UNDER_CALCULATION = "W861"
 NOT_CALCULATED = "R862"
 RATES_ONLY = "R863"
+RECOVERED = "W864"
 
 
 class NeighbourAverage(Interval):
@@ -27,7 +28,8 @@ class NeighbourAverage(Interval):
     Attributes
     ----------
     missing : number of members whose count is not available.
-    flags : ``W861`` where one or more are missing, ``R862`` where too many are.
+    flags : ``W861`` where one or more are missing, ``R862`` where too many are, ``W864`` where a count was worked out from
+        a rate.
     """
 
     missing: npt.NDArray[np.int64]
@@ -42,6 +44,7 @@ def neighbour_average(
     per: float = 1,
     suppressed: tuple[float, float] | None = (1, 7),
     too_many: str = "raise",
+    recovered: npt.ArrayLike = False,
 ) -> NeighbourAverage:
     """Return the average of a group of statistical neighbours, Σx/Σn over the members whose counts are known.
 
@@ -58,6 +61,7 @@ def neighbour_average(
     per : unit of the result.
     suppressed : smallest and largest count that a missing one can be, for the bounds; None where it can be anything.
     too_many : ``raise``, or ``flag`` to give NaN with the flag R862 where groups have more missing members.
+    recovered : which counts were worked out from printed rates by `recover_counts`, shape (..., member).
 
     Returns
     -------
@@ -111,9 +115,11 @@ def neighbour_average(
         np.asarray(np.where(whole, value, ends[1]) * scale),
     )
     made.missing = np.asarray(missing)
+    from_rates = (np.broadcast_to(np.asarray(recovered, dtype=bool), absent.shape) & ~absent).any(axis=-1)
     made.flags = join_flags(
-        value.shape, (UNDER_CALCULATION, (missing > 0) & ~refused), (NOT_CALCULATED, np.asarray(refused))
-    )
+        value.shape, (UNDER_CALCULATION, (missing > 0) & ~refused), (NOT_CALCULATED, np.asarray(refused)),
+        (RECOVERED, from_rates & ~refused),
+    )  # fmt: skip
     return made
 
 
@@ -175,9 +181,9 @@ def leave_one_out(
 
 
 def recover_counts(rates: npt.ArrayLike, denominators: npt.ArrayLike, per: float, decimals: int) -> FloatArray:
-    """Return the whole counts behind published crude rates, where each rate has only one (W864).
+    """Return the whole counts behind published crude rates, where each rate has only one.
 
-    Never from standardised rates.
+    Never from standardised rates. Tell `neighbour_average` which counts they are, and its flags hold W864.
 
     Parameters
     ----------
@@ -189,7 +195,7 @@ def recover_counts(rates: npt.ArrayLike, denominators: npt.ArrayLike, per: float
     Returns
     -------
     array of the broadcast shape
-        Counts; carry the flag W864 with what is made of them.
+        Counts.
 
     Raises
     ------

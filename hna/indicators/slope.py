@@ -19,6 +19,7 @@ from hna.indicators.checks import (
     note,
     numbers,
     one_of,
+    only_observed,
     positive,
     same_groups,
     settle,
@@ -28,6 +29,7 @@ from hna.indicators.interval import FloatArray, Interval
 
 KINDS = ("rate", "proportion", "mean")
 _DRAWS_HELD = 400_000
+OF_ESTIMATES = "R821", "its slope would be the relative risks that were put in"
 
 Function = Callable[[FloatArray], FloatArray]
 
@@ -132,17 +134,15 @@ def slope_index(
     ------
     QuantityError
         If a number is missing, a quantile is empty, there are too few quantiles, or a value has no
-        logarithm or logit where one is needed.
-
-    Notes
-    -----
-    On synthetic estimates the index measures the relative risks that were put in (R821): do not use it there.
+        logarithm or logit where one is needed; R821 for an estimate of need, whose slope measures the relative risks that
+        were put in. Arrays taken out of an estimate look like any others: do not.
 
     References
     ----------
     Mackenbach JP, Kunst AE (1997). Measuring the magnitude of socio-economic inequalities in health. Social Science
     and Medicine 44:757-771. doi:10.1016/S0277-9536(96)00073-1
     """
+    only_observed(*OF_ESTIMATES, values=values)
     alpha = tail(level)
     one_of("kind", kind, KINDS)
     if draws < 1000:

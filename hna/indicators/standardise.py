@@ -29,6 +29,7 @@ __all__ = ["Interval", "direct", "event_variance", "indirect", "indirect_rate"]
 FEW_EVENTS = "below-10-events"
 EMPTY_GROUP = "empty-group"
 NOT_INDEPENDENT = "W811"
+ONLY_WITH_REFERENCE = "W812"
 _BLOCK = 65_536
 
 
@@ -215,11 +216,11 @@ def indirect(
     reference_events: npt.ArrayLike | None = None,
     reference_population: npt.ArrayLike | None = None,
     per: float = 1,
-) -> Interval:
+) -> FlaggedInterval:
     """Return indirectly standardised ratios, observed over expected events, with their interval.
 
     In words: O/E with E = Σ n × reference rate, and Byar's (from 10 events) or exact limits of O over E. Ratios of
-    two areas are not comparable with each other (W812), only with the reference.
+    two areas are not comparable with each other, only with the reference: each weighs the groups by its own people.
 
     Parameters
     ----------
@@ -232,8 +233,8 @@ def indirect(
 
     Returns
     -------
-    Interval
-        Shape (...); a ratio times ``per``.
+    FlaggedInterval
+        Shape (...); a ratio times ``per``. ``flags`` holds W812 where there are several, that may look comparable.
 
     Raises
     ------
@@ -265,7 +266,9 @@ def indirect(
     observed = happened.sum(axis=-1)
     lower, upper = poisson_limits(np.asarray(observed), level)
     scale = per / expected
-    return Interval(np.asarray(observed * scale), np.asarray(lower * scale), np.asarray(upper * scale))
+    value, low, high = (np.asarray(end * scale) for end in (observed, lower, upper))
+    several = np.full(value.shape, value.size > 1)
+    return FlaggedInterval(value, low, high, join_flags(value.shape, (ONLY_WITH_REFERENCE, several)))
 
 
 def indirect_rate(
@@ -275,7 +278,7 @@ def indirect_rate(
     reference_population: npt.ArrayLike,
     per: float = 100_000,
     level: float = 0.95,
-) -> Interval:
+) -> FlaggedInterval:
     """Return indirectly standardised rates: the ratio of `indirect` times the reference's crude rate.
 
     Parameters
@@ -288,8 +291,8 @@ def indirect_rate(
 
     Returns
     -------
-    Interval
-        Shape (...); unit events per ``per``.
+    FlaggedInterval
+        Shape (...); unit events per ``per``; W812 as in `indirect`.
 
     Raises
     ------
@@ -308,7 +311,7 @@ def indirect_rate(
         reference_population=reference_population,
     )
     crude = np.sum(reference_events, axis=-1) / np.sum(reference_population, axis=-1) * per
-    return Interval(ratio.value * crude, ratio.lower * crude, ratio.upper * crude)
+    return FlaggedInterval(ratio.value * crude, ratio.lower * crude, ratio.upper * crude, ratio.flags)
 
 
 def _reference(
