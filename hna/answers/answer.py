@@ -25,6 +25,7 @@ from hna.evidence.known import Known
 from hna.evidence.population import Population
 from hna.measure.areas import Area
 from hna.measure.estimate import Cited
+from hna.model.people_error import words
 from hna.model.rates import Rates
 from hna.model.spec import Model
 
@@ -181,6 +182,8 @@ def answer(
             refusals.extend(gaps.refusals)
             if gaps.leverage is not None:
                 leverages[block.area.code] = gaps.leverage
+    uncertain = words([*populations, *([small.population] if small else [])])
+    notes |= dict.fromkeys([uncertain] if uncertain else [])
     one = populations[0] if populations else population
     steps = waterfall(rates, one, level)
     return Answer(

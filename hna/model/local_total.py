@@ -92,16 +92,16 @@ def total_of(
     _once(step, model)
     counts = step.source in shelf.folders(KnownSource) and step.source not in shelf.folders(PrevalenceSource)
     if counts:
-        found = _of_count(step, model, shelf, universe, where, (sexes, ages), draws)
+        found = _of_count(step, model, shelf, universe, where, (sexes, ages), draws, seed)
     else:
         found = _of_rate(step, model, shelf, universe, where, (sexes, ages), draws, seed, defaults)
     living, said = found.living, found.said
     if "W421" in found.flags:
         said += "; printed without error, so national uncertainty is understated"
     note = (
-        f"brought to a known total: {found.point.sum():,.0f} people in {where} in {found.year} ({step.source}, among those of "
-        f"{living.source.id}, {living.years[0]}), held in every draw; {said}; other years keep the change that it makes to rates "
-        f"in {found.year}; {step.because}"
+        f"brought to a known total: {found.point.sum():,.0f} people in {living.areas[0].name} in {found.year} "
+        f"({step.source}, among those of {living.source.id}, {living.years[0]}), held in every draw; {said}; other years keep "
+        f"the change that it makes to rates in {found.year}; {step.because}"
     )
     people = living.on(sexes, ages).people[0, 0].ravel()
     return Total(
@@ -148,17 +148,14 @@ def _of_rate(
     _margins_agree(table)
     living = _living(step, model, shelf, where, year)
     layers, flags = _layers(table, model, draws, seed, defaults)
-    drawn, study = _with_study(step, table, layers.draws[0], seed, defaults)
+    study = defaults.study[source.appraisal.overall or "high"] if step.study is None else step.study
+    drawn = _with_study(layers.draws[0], study, step.survey or source.id, seed)
     held = (model.sex,) if layers.sexes == ("persons",) else layers.sexes
     there = living.on(held, layers.ages).people[0, 0]
     cells, theirs = _groups(*axes, held, layers.ages)
     point, weighed = (there * layers.mean[0]).ravel(), (there[..., None] * drawn).reshape(there.size, -1)
     sums = np.stack([weighed[rows].sum(axis=0) for rows in theirs])
-    said = (
-        f"its error beyond the printed interval is {study:g} on the logit scale"
-        if study
-        else "nothing is added to its error"
-    )
+    said = _said(step, model, study) or "nothing is added to its error"
     judged = ("W131",) if step.study is None else ()
     return _Printed(
         source, year, living, cells, np.array([point[rows].sum() for rows in theirs]), sums, (*flags, *judged), said
@@ -166,7 +163,8 @@ def _of_rate(
 
 
 def _of_count(
-    step: Benchmark, model: Model, shelf: Shelf, universe: Universe, where: str, axes: tuple[Sequence[str], AgeAxis], draws: int
+    step: Benchmark, model: Model, shelf: Shelf, universe: Universe, where: str, axes: tuple[Sequence[str], AgeAxis],
+    draws: int, seed: int,
 ) -> _Printed:  # fmt: skip
     counts = read_known(shelf, step.source)
     source = counts.source
@@ -187,8 +185,25 @@ def _of_count(
     number = counted(model, here, where, year, "local.source")
     sexes, ages = axes
     cells = (np.arange(len(sexes) * len(ages.bands)),)
-    said = "a count, taken as exact"
-    return _Printed(source, year, living, cells, np.array([number]), np.full((1, draws), number), ("W421",), said)
+    people = float(living.on(sexes, ages).people[0, 0].sum())
+    if not 0 < number < people:
+        what = f"{source.id} counts {number:,.0f} of {people:,.0f} people in {living.areas[0].name}"
+        raise ModelError(Fault(what, "Mend the count or its population", field="local.source", code="R422"))
+    drawn = people * _with_study(
+        np.full((1, draws), number / people), step.study or 0.0, step.survey or source.id, seed
+    )
+    said = _said(step, model, step.study or 0.0)
+    flags = () if said else ("W421",)
+    return _Printed(
+        source,
+        year,
+        living,
+        cells,
+        np.array([number]),
+        drawn,
+        flags,
+        f"a count; {said}" if said else "a count, taken as exact",
+    )
 
 
 def _once(step: Benchmark, model: Model) -> None:
@@ -257,11 +272,21 @@ def _layers(
     return layers, tuple(sorted(flags))
 
 
-def _with_study(step: Benchmark, table: Prevalence, drawn: Array, seed: int, defaults: Defaults) -> tuple[Array, float]:
-    risk = table.source.appraisal.overall
-    study = defaults.study[risk or "high"] if step.study is None else step.study
-    noise = study * normal(seed, f"study:{table.source.id}", drawn.shape[-1])
-    return (shift_logit(drawn, noise, study**2) if study else drawn), study
+def _said(step: Benchmark, model: Model, study: float) -> str:
+    """The error of a total beyond what is printed, in words; blank where there is none."""
+    if not study:
+        return ""
+    survey = step.survey or step.source
+    ours = {used.study or used.source for used in model.prevalence.sources}
+    same = f", the same as that of the rate, which is of one survey with it ({survey})" if survey in ours else ""
+    return f"its error beyond the printed interval is {study:g} on the logit scale{same}"
+
+
+def _with_study(drawn: Array, study: float, survey: str, seed: int) -> Array:
+    """Draws of a total with the error of its survey: the same as that of every rate read from it."""
+    if not study:
+        return drawn
+    return shift_logit(drawn, study * normal(seed, f"study:{survey}", drawn.shape[-1]), study**2)
 
 
 def _groups(

@@ -14,7 +14,6 @@ from hna.evidence.population import Population, areas_and_years, read_population
 from hna.evidence.shelf import Shelf
 from hna.evidence.source import ErrorSource, PopulationSource
 from hna.measure.ages import AgeAxis
-from hna.measure.areas import Area
 from hna.model.centred import centred, order_of
 from hna.model.error_table import error_table_for
 from hna.model.people_areas import UPPER, authorities_of, below, lowest
@@ -232,31 +231,50 @@ def with_error(shelf: Shelf, population: Population) -> Population:
     made = shelf.once(("people-error", like.id), lambda: _made(shelf, like, standards))
     if made is None:
         return population
-    made = replace(made, inside=above) if above else made
-    said = words(made, population.areas, population.years)
-    return replace(population, error=made, bridges=(*population.bridges, said))
+    found = replace(population, error=replace(made, inside=above) if above else made)
+    words([found])  # a table that does not reach these areas and years refuses here, before anything is drawn
+    return found
 
 
-def words(error: PeopleError, areas: Sequence[Area], years: Sequence[int]) -> str:
-    """One sentence: how far the areas' authorities may be out in the first and the last year, and who measured it."""
-    named = [error.inside.get(area.code, area.code) for area in areas]
-    made_of = [error.authorities[n] for code in named for n in error.parts.get(code, ())]
-    codes = list(dict.fromkeys([*(code for code in named if code not in error.parts), *made_of]))
-    table = error.error.table
+def words(populations: Sequence[Population]) -> str:
+    """One sentence: how far the areas' authorities may be out in each population's first and last year, and who measured it.
 
-    def size(year: int) -> str:
-        spreads = sorted({round(100 * error.sd(code, year), 1) for code in codes})
-        return f"{spreads[0]} %" if len(spreads) == 1 else f"{spreads[0]} to {spreads[-1]} %"
+    Parameters
+    ----------
+    populations : as `with_error` gives them.
 
-    first, last = years[0], years[-1]
-    later = "" if last == first else f", and {size(last)} in {last}"
-    cited = [table.source.words] if table else [one for one in _cited(error, years) if one]
-    lean = "" if table is None else _leaning(error, codes, last)
-    whose = "its authority" if error.inside else "an authority"
-    by = f" ({'; '.join(one.rstrip('.') for one in cited)})" if cited else ""
+    Returns
+    -------
+    str
+        Blank where all are taken as exact.
+    """
+    sizes: dict[int, str] = {}
+    cited: dict[str, None] = {}
+    leaning: dict[str, None] = {}
+    inside = False
+    for one in populations:
+        error = one.error
+        if not isinstance(error, PeopleError):
+            continue
+        named = [error.inside.get(area.code, area.code) for area in one.areas]
+        made_of = [error.authorities[n] for code in named for n in error.parts.get(code, ())]
+        codes = list(dict.fromkeys([*(code for code in named if code not in error.parts), *made_of]))
+        for year in (one.years[-1], one.years[0]):
+            spreads = sorted({round(100 * error.sd(code, year), 1) for code in codes})
+            sizes[year] = f"{spreads[0]}%" if len(spreads) == 1 else f"{spreads[0]} to {spreads[-1]}%"
+        table = error.error.table
+        held = [table.source.words] if table else [text for text in _cited(error, one.years) if text]
+        cited |= dict.fromkeys(text.rstrip(".") for text in held)
+        leaning |= dict.fromkeys([_leaning(error, codes, one.years[-1])])
+        inside = inside or bool(error.inside)
+    if not sizes:
+        return ""
+    *first, last = [f"{sizes[year]} in mid-{year}" for year in sorted(sizes)]
+    told = f"{', '.join(first)} and {last}" if first else last
+    by = f" ({'; '.join(cited)})" if cited else ""
     return (
-        f"the number of people is uncertain itself: a standard deviation of {size(first)} in mid-{first}{later} "
-        f"for {whose}, by past errors; intervals include it{by}{lean}"
+        f"the number of people is uncertain itself: by past errors, a standard deviation for {'its' if inside else 'an'} "
+        f"authority of {told}; intervals include it{by}{''.join(leaning)}"
     )
 
 
@@ -275,7 +293,7 @@ def _leaning(error: PeopleError, codes: Sequence[str], year: int) -> str:
     told = sorted(one for one in found if one is not None)
     if not told:
         return ""
-    size = f"{100 * told[0]:+.1f} %" if len(told) == 1 else f"{100 * told[0]:+.1f} to {100 * told[-1]:+.1f} %"
+    size = f"{100 * told[0]:+.1f}%" if len(told) == 1 else f"{100 * told[0]:+.1f} to {100 * told[-1]:+.1f}%"
     return f"; numbers like these were {size} out on average in the past, which is not taken off"
 
 

@@ -84,13 +84,14 @@ class Pooled:
         tau = np.sqrt(self.meta.tau2)
         said = (
             f"{len(self.names)} studies pooled on the logit scale (REML, modified Knapp–Hartung): mean "
-            f"{self.rate:.3%} ({mean_low:.3%} to {mean_high:.3%}), between-study SD {tau:.2f}, I² {self.meta.i_squared:.0%}; "
-            f"a new setting {low:.3%} to {high:.3%} (half-normal prior of scale {self.posterior.scale:g}), which is what "
+            f"{percent(self.rate)} ({percent(mean_low, 2)} to {percent(mean_high, 2)}), "
+            f"between-study SD {tau:.2f}, I² {self.meta.i_squared:.0%}; "
+            f"a new setting {percent(low, 2)} to {percent(high, 2)} (half-normal prior of scale {self.posterior.scale:g}), which is what "
             "is carried to a place, moved to have the pooled rate as its mean"
         )
         if self.vacuous:
             p, q = expit(np.array(self.meta.prediction()))
-            said += f"; the classical prediction interval, {p:.2%} to {q:.1%}, says nothing with so few studies"
+            said += f"; the classical prediction interval, {percent(p, 2)} to {percent(q, 2)}, says nothing with so few studies"
         return said
 
     @property
@@ -103,18 +104,26 @@ class Pooled:
         high = max(self.left_out, key=lambda row: row.mean)
         far = max(self.left_out, key=lambda row: row.conflict)
         said = (
-            f"leaving one study out moves the pooled rate from {expit(low.mean):.3%} (without {low.study}) to "
-            f"{expit(high.mean):.3%} (without {high.study}); furthest from what the others predict is {far.study}, by "
+            f"leaving one study out moves the pooled rate from {percent(expit(low.mean))} (without {low.study}) to "
+            f"{percent(expit(high.mean))} (without {high.study}); furthest from what the others predict is {far.study}, by "
             f"{far.conflict:.1f} standard deviations"
         )
         if not self.flags:
             return said
         rows = [
-            f"without {row.study} {expit(row.mean):.3%} ({expit(row.lower):.3%} to {expit(row.upper):.3%}), which is "
+            f"without {row.study} {percent(expit(row.mean))} ({percent(expit(row.lower), 2)} to "
+            f"{percent(expit(row.upper), 2)}), which is "
             f"{row.conflict:.1f} from the others"
             for row in self.left_out
         ]
         return f"{said}. In tension: {'; '.join(rows)}"
+
+
+def percent(rate: float, figures: int = 3) -> str:
+    """A proportion as a percentage with so many significant figures: ``0.45%``, ``10.7%``."""
+    size = 100 * float(rate)
+    places = figures - 1 - int(np.floor(np.log10(size))) if size > 0 else 0
+    return f"{size:.{max(places, 0)}f}%"
 
 
 def gate(

@@ -26,7 +26,9 @@ class Benchmark(Record):
     year: int | None = None
     """Year of the total. Null: the middle of the source's fieldwork, or the latest year of the count."""
     study: LogitSd | None = None
-    """Error of the total beyond its printed interval. Null: by the source's risk of bias; a count has none."""
+    """Error of the total beyond its printed interval. Null: by the source's risk of bias; nothing for a count (W421)."""
+    survey: Id | None = None
+    """Name of the survey that the total is read from, as `study` of a used source: one survey has one error. Null: its own."""
     same_definition: Annotated[str, Field(min_length=20)] | None = None
     """Why the total is of the need, where its condition, case definition or period is written in other words."""
     because: Annotated[str, Field(min_length=3)]

@@ -19,7 +19,7 @@ from hna.evidence.source import AreasSource
 from hna.evidence.split_sex import split_sex
 from hna.measure.ages import AgeAxis, AgeBand
 from hna.measure.areas import Area
-from hna.model.people_error import with_error
+from hna.model.people_error import with_error, words
 from hna.model.rates import make_rates
 from hna.model.spec import read_model
 from hna.run import Request, assess
@@ -168,7 +168,7 @@ def test_small_areas_move_with_their_authority(dementia):
     for area in below.areas:
         assert np.array_equal(below.error.factors(area.code, 2020, 1, 500), ours)
     assert below.error.sd(below.areas[0].code, 2020) == above.error.sd(PLACES[0], 2020)
-    assert "for its authority" in below.bridges[-1]
+    assert "for its authority of" in words([below])
     exact = replace(dementia, defaults=replace(dementia.defaults, realised_below=0.0))
     errors_of = dict.fromkeys((area.code for area in below.areas), PLACES[0])
     whole = need(exact, above).draws.values.ravel()

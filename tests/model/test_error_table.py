@@ -71,7 +71,7 @@ def test_a_run_holds_the_table_and_tells_where_it_is_from(small, tmp_path):
     assert np.log(wide["upper"] / wide["lower"]) > np.log(narrow["upper"] / narrow["lower"]) + 0.5
     told = " ".join(report.answers[0].notes)
     assert "Figures of our own" in told
-    assert "+1.5 % out on average in the past, which is not taken off" in told
+    assert "+1.5% out on average in the past, which is not taken off" in told
     assert "own-errors" in json.dumps(json.loads((tmp_path / "out" / "run.json").read_text()))
     assert "Figures of our own" in (tmp_path / "out" / "report.html").read_text()
     assert "own-errors" in bibtex(small.shelf, "sleeplessness")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from hna.answers.need import need
 from hna.answers.sensitivity import sensitivity
@@ -131,6 +131,40 @@ def test_the_interval_is_that_of_the_total(tmp_path):
     share = need(rates, people).draws.values.ravel() / people.on(rates.sexes, rates.ages).people.sum()
     np.testing.assert_allclose(np.quantile(share, [0.025, 0.975]), [0.28, 0.32], atol=0.001)
     assert "W421" not in rates.flags
+
+
+@pytest.mark.parametrize(("names", "shared"), [(("gb-2020", "gb-2020"), 1.0), (("gb-2020", None), 0.0)])
+def test_a_total_of_the_same_survey_shares_its_study_error(tmp_path, names, shared):
+    """The rate of one need and the total of another, read from two tables of one survey: one error, draw by draw."""
+    shelf = with_total(tmp_path, ["persons,16,,300000000,1000000000"])
+    errors = {"study": 0.2, "transport": 0, "staleness": 0, "because": "test"}
+    rate = model(HELD | {"study": 0.3, "survey": names[1]}, errors=errors)
+    rate = rate.model_copy(
+        update={"prevalence": rate.prevalence.model_copy(
+            update={"sources": [rate.prevalence.sources[0].model_copy(update={"study": names[0]})]}
+        )}
+    )  # fmt: skip
+    rates = make_rates(rate, shelf, 2000, 3)
+    england = need(rates, read_population(shelf, "ons-mye-2020", [ENGLAND])).draws.values.ravel()
+    share = england / rates.local.total.people.sum()
+    bare = make_rates(rate.model_copy(update={"local": []}), shelf, 2000, 3)
+    moved, plain = (logit(bare.at("", 2020, terms)[0][0, 0]) for terms in (("study",), ()))
+    assert np.corrcoef(logit(share), moved - plain)[0, 1] == pytest.approx(shared, abs=0.005 if shared else 0.06)
+    assert logit(share).std() == pytest.approx(0.3, rel=0.02)
+    assert any("of one survey with it (gb-2020)" in note for note in rates.notes) is bool(shared)
+
+
+def test_a_count_may_have_an_error_of_its_own(tmp_path):
+    shelf = with_total(tmp_path)
+    count(tmp_path)
+    counted = HELD | {"source": "everybody", "same_definition": "measured by the same instrument in everybody"}
+    rates = make_rates(model(counted | {"study": 0.1}), shelf, 2000, 3)
+    assert "W421" not in rates.flags
+    england = need(rates, read_population(shelf, "ons-mye-2020", [ENGLAND]))
+    share = england.draws.values.ravel() / rates.local.total.people.sum()
+    assert logit(share).std() == pytest.approx(0.1, rel=0.02)
+    assert england.headline.item() == pytest.approx(14_000_000, rel=1e-6)
+    assert any("people in England in 2020" in note for note in rates.notes)
 
 
 def test_the_analysts_own_people_are_used_before_those_shipped(tmp_path):

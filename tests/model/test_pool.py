@@ -12,7 +12,7 @@ from hna.errors import HnaError, ModelError, QuantityError
 from hna.evidence.shelf import Shelf
 from hna.measure.draws import normal, uniform
 from hna.model.meta import random_effects
-from hna.model.pool import conflict, leave_one_out, pool, sample
+from hna.model.pool import conflict, leave_one_out, percent, pool, sample
 from hna.model.pool_grid import mean_kept, solve
 from hna.model.pool_standards import read_pool_standards
 from hna.model.rates import make_rates
@@ -290,3 +290,11 @@ def test_two_tables_of_one_survey_share_its_error(small):
     one, other = noise("own-study", "survey-2022"), noise("other-table", "survey-2022")
     assert np.corrcoef(one[0, 0, 0], other[0, 0, 0])[0, 1] > 0.999
     assert abs(np.corrcoef(noise("own-study", None)[0, 0, 0], noise("other-table", None)[0, 0, 0])[0, 1]) < 0.2
+
+
+@pytest.mark.parametrize(
+    ("rate", "figures", "words"),
+    [(0.1065, 3, "10.7%"), (0.00453, 3, "0.453%"), (0.20204, 2, "20%"), (0.0000123, 2, "0.0012%"), (0.0, 2, "0%")],
+)
+def test_rates_in_words_have_as_many_figures_whatever_their_size(rate, figures, words):
+    assert percent(rate, figures) == words
