@@ -62,15 +62,18 @@ class _Source(Record):
     def words(self) -> str:
         """The reference, as a reader would find it."""
         cited = self.citation
-        parts = [
-            cited.authors,
-            f"({cited.year})" if cited.year else None,
-            cited.title,
-            cited.container,
-            cited.locator,
-        ]
         found = f"doi {cited.doi}" if cited.doi else cited.url
-        return ". ".join(str(part).rstrip(".") for part in [*parts, found] if part) + "."
+        return f"{self.cited_as} {found}." if found else self.cited_as
+
+    @property
+    def cited_as(self) -> str:
+        """The reference without its DOI or address, for where a link stands beside it."""
+        cited = self.citation
+        year = f"({cited.year})" if cited.year else None
+        parts = [
+            part.rstrip(".") for part in (cited.authors, year, cited.title, cited.container, cited.locator) if part
+        ]
+        return " ".join(part if part.endswith(("?", "!")) else f"{part}." for part in parts)
 
 
 class PrevalenceSource(_Source):

@@ -132,8 +132,13 @@ def assumptions(facts: NeedFacts, refs: Mapping[str, int]) -> Iterator[Block]:
         items.append(Item("Rates are constant within each published age band.", "Ages"))
     told = {f"{part.source.id}: {said}" for part, _, said in corrected}
     notes = [note for note in facts.answer.notes if note not in told]
-    if notes:
-        items.append(Item(" ".join(noted(note, facts, refs) for note in notes), "How the rate was made"))
+    made = set(facts.answer.rates.notes)
+    for title, held in (
+        ("How the rate was made", [note for note in notes if note in made]),
+        ("How the people were counted", [note for note in notes if note not in made]),
+    ):
+        if held:
+            items.append(Item(" ".join(noted(note, facts, refs) for note in held), title))
     items.append(Item(
         "Today's age-specific rates are kept for every later year. Only the number and the ages of people change.", "Projection"
     ))  # fmt: skip
@@ -174,7 +179,7 @@ def _errors(facts: NeedFacts, sizes: Mapping[str, float], because: Mapping[str, 
             why = f"By {why}: {defaults.get(kept[name], '')}"
         reasons.setdefault(why, []).append(said)
     for why, lines in reasons.items():
-        yield f"{'; '.join(lines)}. {wording.sentence(why)}"
+        yield f"{'. '.join(lines)}. {wording.sentence(why)}"
 
 
 def allowances(facts: NeedFacts, refs: Mapping[str, int]) -> Iterator[Block]:

@@ -21,7 +21,7 @@ from hna.publish.content import (
 from hna.publish.facts import NeedFacts, facts_of
 from hna.publish.gather import gather
 from hna.publish.headline import summary_row
-from hna.publish.links import address, licence
+from hna.publish.links import address, licence, reference
 from hna.publish.report import Report
 from hna.publish.sections import parts_of
 from hna.publish.sheets import sheets_of
@@ -49,7 +49,7 @@ def make_content(report: Report) -> Content:
     needs = [need for found in chapters.values() for need in found]
     order = sorted(chapters, key=lambda name: (_CHAPTERS.index(name) if name in _CHAPTERS else len(_CHAPTERS), name))
     sources = tuple(
-        Footnote(refs[source.id], shown(source.words), address(source), licence(source)) for source in report.citations
+        Footnote(refs[source.id], reference(source), address(source), licence(source)) for source in report.citations
     )
     places = list(dict.fromkeys(place.area for facts in held for place in facts.areas))
     names = wording.listed(map(wording.name_of, places)) if len(places) <= 6 else f"{len(places)} areas"

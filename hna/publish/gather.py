@@ -84,16 +84,17 @@ def _items(held: Sequence[NeedFacts], citations: Sequence[Cited], level: float) 
     span = wording.middle(years[0]) if len(years) == 1 else f"{wording.middle(years[0])} to {wording.middle(years[-1])}"
     return [
         ("What is estimated, among whom, where and when", DONE,
-         f"{_needs(len(held))} in {where}, {span}. Each section gives the case definition, ages and sex."),
+         f"{_many(len(held), 'need', 'needs')} in {where}, {span}. Each section gives the case definition, ages and sex."),
         ("Who paid for the work", NOT, "Nobody has told this run."),
         ("How data were found and reached", PARTLY,
-         f"{len(studies)} studies, by what was read: {_told(read)}. Each record says what was read. The search was not systematic."),
+         (f"{_many(len(studies), 'study', 'studies')}, by what was read: {_told(read)}. "
+          "Each record says what was read. The search was not systematic.")),
         ("What was taken and what was left out", PARTLY,
          "Each source used is listed under its need; those turned away are listed, with the reason, where the evidence is kept."),
         ("The main features of every study", DONE,
          "Under each need: place, years of fieldwork, people examined, response, frame, who was left out, and how well it fits."),
         ("Data that may well be biased", DONE,
-         f"Risk of bias by study: {_told(bias)}. {poor} fit poorly in some respect (W161)."),
+         f"Risk of bias by study: {_told(bias)}. {_many(poor, 'fits', 'fit')} poorly in some respect (W161)."),
         ("Other data used", DONE, f"Tables: {wording.listed(others)}. All are in the list of sources."),
         ("Inputs in a form that can be used again", DONE,
          "Every table used is a CSV or Parquet file with its record; run.json gives the fingerprint of each."),
@@ -101,7 +102,7 @@ def _items(held: Sequence[NeedFacts], citations: Sequence[Cited], level: float) 
         ("Every step of the analysis", DONE,
          "Under each need: what was assumed and why, and what each step did. Formulas stand in the documentation of the functions."),
         ("How models were compared and chosen", PARTLY,
-         f"{_needs(ways['single'])} rest on one source for each age, chosen by hand; {pooled} on several."),
+         f"{_many(ways['single'], 'need rests', 'needs rest')} on one source for each age, chosen by hand; {pooled} on several."),
         ("How well the model performs, and how far results depend on choices", PARTLY,
          "Under each need: shares of the variance, and the effect of error in the prevalence. No local survey was at hand to test by."),
         ("How uncertainty was worked out, and what it leaves out", DONE,
@@ -110,9 +111,11 @@ def _items(held: Sequence[NeedFacts], citations: Sequence[Cited], level: float) 
         ("Results in a form that can be used again", DONE, "gap.csv, comparisons.csv and the workbook hold every figure."),
         ("A measure of uncertainty for every estimate", DONE, f"{100 * level:g}% intervals throughout."),
         ("Results set beside other evidence, and changes explained", PARTLY if compared else NOT,
-         f"{_needs(compared)} stand beside region, England or neighbours. Earlier assessments are not set beside this one."),
+         (f"{_many(compared, 'need stands', 'needs stand')} beside region, England or neighbours. "
+          "Earlier assessments are not set beside this one.")),
         ("What limits the estimates", DONE if limited == len(held) else PARTLY,
-         f"{_needs(limited)} say what their numbers cannot bear. {missing} records of missing core data."),
+         (f"{_many(limited, 'need says what its', 'needs say what their')} numbers cannot bear. "
+          f"{_many(missing, 'record', 'records')} of missing core data.")),
     ]  # fmt: skip
 
 
@@ -124,5 +127,5 @@ def _told(counts: Counter[str]) -> str:
     return wording.listed(f"{name} {number}" for name, number in sorted(counts.items())) or "none"
 
 
-def _needs(number: int) -> str:
-    return "1 need" if number == 1 else f"{number} needs"
+def _many(number: int, one: str, several: str) -> str:
+    return f"{number} {wording.verb(number, one, several)}"

@@ -6,7 +6,7 @@ from hna.publish import wording
 from hna.publish.charts import Mark, small
 from hna.publish.content import Figure, Picture, SummaryRow
 from hna.publish.facts import AreaFacts, NeedFacts
-from hna.publish.rounding import Value, say, say_chance, say_percent
+from hna.publish.rounding import Value, say, say_chance
 
 
 def headline(place: AreaFacts, need: Value) -> tuple[Figure, Figure, Figure]:
@@ -69,8 +69,8 @@ def _figure(label: str, value: Value, note: str) -> Figure:
 
 def _sure(facts: NeedFacts, place: AreaFacts, need: Value) -> str:
     parts = []
-    if need.estimate and need.half is not None:
-        parts.append(f"Estimate give or take {say_percent(need.half / need.estimate)}")
+    if need.estimate and need.lower is not None and need.upper is not None:
+        parts.append(f"Could be {wording.either_way(need)}")
     for found in place.comparisons[-1:]:
         chance = found.figures["gap"].probability
         if chance is not None:

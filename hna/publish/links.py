@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from hna.evidence.source import KINDS
+from hna.measure.estimate import Cited
 from hna.publish.tables import shown
 
 _PUBLIC = re.compile(r"https?://[^\s\"'<>\\]+")
@@ -23,6 +24,11 @@ def address(source: object) -> str:
         return ""
     cited = source.citation
     return public(f"https://doi.org/{cited.doi}" if cited.doi else cited.url)
+
+
+def reference(source: Cited) -> str:
+    """What a source is, its address left to the link that stands behind it."""
+    return shown(source.cited_as if isinstance(source, RECORDS) and address(source) else source.words)
 
 
 def licence(source: object) -> str:

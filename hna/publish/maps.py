@@ -233,9 +233,13 @@ def _pictures(facts: NeedFacts, spread: Spread, atlas: Atlas, drawn: _Drawn, tit
     credit = "; ".join(_credit(source.citation) for source in reversed(spread.outlines.sources))
     outlined = "Areas assessed are outlined. " if marked else ""
     missing = f"Dashed: {bare} without a figure, since none is printed or boundaries have changed. " if bare else ""
-    return Pictures(
-        tuple(pictures), f"{outlined}{missing}Numbers 1 to {drawn.classes.count} are the classes. Boundaries: {credit}."
-    )
+    return Pictures(tuple(pictures), f"{outlined}{missing}{_classes(drawn.classes.count)} Boundaries: {credit}.")
+
+
+def _classes(count: int) -> str:
+    if count == 1:
+        return "Number 1 is the only class."
+    return f"Numbers 1 {'and' if count == 2 else 'to'} {count} are the classes."
 
 
 def _credit(cited: Citation) -> str:

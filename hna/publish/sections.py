@@ -78,7 +78,7 @@ def _panel(facts: NeedFacts, place: AreaFacts, refs: Refs, level: float) -> Pane
     ]
     for found in place.comparisons:
         cited = tuple(refs[source.id] for source in found.sources if source.id in refs)
-        said += [Paragraph(wording.recorded(found), cited), Paragraph(wording.gap(found))]
+        said += [Paragraph(wording.recorded(found, place.base_year), cited), Paragraph(wording.gap(found))]
         if facts.model.target and "target_shortfall" in found.figures:
             said.append(Paragraph(wording.target(found, facts.model.target), (), "note"))
     verdicts = apart(facts, place.area)
@@ -86,7 +86,7 @@ def _panel(facts: NeedFacts, place: AreaFacts, refs: Refs, level: float) -> Pane
         said.append(Paragraph(verdicts))
     for side in place.refused:
         cited = (refs[side.ledger.known],) if side.ledger.known in refs else ()
-        said.append(Paragraph(wording.not_comparable(side), cited))
+        said.append(Paragraph(wording.not_comparable(side, place.base_year), cited))
     if not place.comparisons:
         used = [use.source for use in facts.model.known]
         held = [facts.source_title(name) for name in used]
@@ -322,7 +322,10 @@ def _ledgers(facts: NeedFacts, refs: Refs) -> Iterator[Block]:
         seen.setdefault(key, []).append(wording.name_of(ledger.area))
     for n, ((known, entries), areas) in enumerate(seen.items()):
         rows = tuple(
-            tuple(text(part) for part in (entry.item, entry.need, entry.known, verdicts[entry.verdict], _how(entry.how, entry.verdict)))
+            tuple(text(part) for part in (
+                entry.item, wording.aligned(entry.item, entry.need), wording.aligned(entry.item, entry.known),
+                verdicts[entry.verdict], _how(entry.how, entry.verdict),
+            ))
             for entry in entries  # type: ignore[attr-defined]
         )  # fmt: skip
         rows += ((text("geography"), text("the area"), text("the area"), text("the same"), text("same area code")),)

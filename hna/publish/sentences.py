@@ -22,8 +22,8 @@ def headline_sentences(report: Report) -> Iterator[str]:
                 continue
             said = [lead(found, place.area, place.base_year, need, report.level)]
             for compared in place.comparisons:
-                said += [wording.recorded(compared), wording.gap(compared)]
-            said += [wording.not_comparable(side) for side in place.refused]
+                said += [wording.recorded(compared, place.base_year), wording.gap(compared)]
+            said += [wording.not_comparable(side, place.base_year) for side in place.refused]
             yield f"{shown(found.model.title)}. {' '.join(said)}"
 
 

@@ -23,7 +23,7 @@ from hna.publish.content import Block, Cell, Column, Footnote, Item, Items, Pane
 from hna.publish.facts import facts_of
 from hna.publish.figures import ABSENT, cell
 from hna.publish.gather import gather
-from hna.publish.links import address, licence
+from hna.publish.links import address, licence, reference
 from hna.publish.report import Report
 from hna.publish.rounding import Value, plain, say_percent
 from hna.publish.sections import parts_of
@@ -108,7 +108,7 @@ def show_need(report: Report, need: str, *parts: str, only: Sequence[Only] | Onl
         raise HnaError(Fault("parts of a need are unknown", f"They are {', '.join(_PARTS)}", rows=wrong))
     kinds = tuple(kind for name in ([only] if isinstance(only, str) else only) for kind in _ONLY[name])
     blocks = tuple(block for name in parts for block in made.get(name, ()) if not kinds or isinstance(block, kinds))
-    notes = [Footnote(refs[one.id], shown(one.words), address(one), licence(one)) for one in report.citations]
+    notes = [Footnote(refs[one.id], reference(one), address(one), licence(one)) for one in report.citations]
     used = set(footnotes_of(to_record(blocks)))
     none = (Paragraph("Nothing is recorded.", (), "note"),)
     return Shown(blocks or none, tuple(note for note in notes if note.number in used))

@@ -14,7 +14,7 @@ from hna.errors import Fault
 from hna.publish import wording
 from hna.publish.compose import make_content
 from hna.publish.content import Content, Footnote, Paragraph
-from hna.publish.links import address, licence
+from hna.publish.links import address, licence, reference
 from hna.publish.outputs import OutputError, check_folder, describe
 from hna.publish.report import Report
 from hna.publish.site_content import (
@@ -99,10 +99,10 @@ def _sources(held: Assessment, content: Content) -> tuple[tuple[Footnote, ...], 
             found.append(Footnote(refs[key], shown(text), url, terms))
 
     for source in held.population.sources:
-        add(source.id, source.words, address(source), licence(source))
+        add(source.id, reference(source), address(source), licence(source))
     for chapter in held.chapters:
         for one in chapter.counts:
-            add(one.source.id, one.source.words, address(one.source), licence(one.source))
+            add(one.source.id, reference(one.source), address(one.source), licence(one.source))
     add(f"framework:{held.framework.id}", held.framework.words, "", shown(held.framework.citation.licence))
     by_text: dict[str, int] = {}
     for voice in held.voices:

@@ -32,6 +32,7 @@ CONTACT_PART = (
 )
 NOT_ADDED = "Strata overlap: one person may be in several, so they are never added up."
 _NAME = 80
+_COUNTED = {"people-point": "on one day", "episodes": "episodes in a period", "referrals": "referrals in a period"}
 _MEASURES = {"point": "at one time", "lifetime": "at any time in life", "proportion-of-cases": "share of cases"}
 
 
@@ -64,6 +65,11 @@ def listed(parts: Iterable[str]) -> str:
     """``a, b and c``."""
     held = list(parts)
     return held[0] if len(held) == 1 else f"{', '.join(held[:-1])} and {held[-1]}" if held else ""
+
+
+def verb(number: int, one: str, several: str) -> str:
+    """The word that goes with a number of things: ``rests`` with one, ``rest`` with several."""
+    return one if number == 1 else several
 
 
 def day(date: str) -> str:
@@ -108,23 +114,24 @@ def found(place: Area, universe: Universe, year: int, need: Value, level: float,
     return f"Nobody was asked in {named}. From {what} in other places we would expect that about {people.number} {rest}"
 
 
-def recorded(compared: Comparison) -> str:
-    """How many were known, to whom, when."""
+def recorded(compared: Comparison, said: int | None = None) -> str:
+    """How many were known, to whom, when; the estimate again unless that of its year was just said."""
     services = listed(dict.fromkeys(shown(source.service) for source in compared.sources))
     dates = listed(dict.fromkeys(day(source.reference_date) for source in compared.sources))
     known = compared.figures["known"]
     need = say(compared.figures["need"])
-    opening = f"In {middle(compared.year)}, the year compared with the count, the estimate is {need.bare}."
+    again = f"In {middle(compared.year)}, the year compared with the count, the estimate is {need.bare}. "
+    opening = "" if compared.year == said else again
     if known.estimate is None:
-        said = f"between {say(known).lower} and {say(known).upper} people, a range because small counts are hidden or services overlap,"
-        return f"{opening} {said[0].upper()}{said[1:]} were recorded by {services} on {dates}."
+        many = f"between {say(known).lower} and {say(known).upper} people, a range because small counts are hidden or services overlap,"
+        return f"{opening}{many[0].upper()}{many[1:]} were recorded by {services} on {dates}."
     people = say(known)
     number = people.words[0].upper() + people.words[1:]
     taken = ""
     if len(compared.counted) == 1 and compared.counted[0] is not None and not known.exact:
         taken = f" (allowing for what is listed below; {plain(compared.counted[0])} were counted)"
     whom = "" if compared.apparent else " of them"
-    return f"{opening} {number}{whom} were recorded by {services} on {dates}{taken}."
+    return f"{opening}{number}{whom} were recorded by {services} on {dates}{taken}."
 
 
 def gap(compared: Comparison) -> str:
@@ -172,18 +179,17 @@ def target(compared: Comparison, goal: Target) -> str:
     )
 
 
-def not_comparable(side: Refused) -> str:
-    """Two numbers side by side, and what differs between them."""
+def not_comparable(side: Refused, said: int | None = None) -> str:
+    """Two numbers side by side, and what differs between them; the estimate unless that of its year was just said."""
     who = shown(side.source.service) if side.source else side.ledger.known
     when = f" on {day(side.source.reference_date)}" if side.source else ""
     known = say(side.known)
     unit = shown(unit_of(side.source))
     own = side.ledger.apart
     why = f". {sentence(own)}" if own else f", because they differ in {differences(side.ledger)}."
-    return (
-        f"About {say(side.need).bare} people are estimated in {middle(side.year)}; {known.bare or 'a hidden number of'} {unit} "
-        f"were recorded by {who}{when}. The two are not comparable{why}"
-    )
+    again = "" if side.year == said else f"About {say(side.need).bare} people are estimated in {middle(side.year)}; "
+    number = known.bare or f"{'a' if again else 'A'} hidden number of"
+    return f"{again}{number} {unit} were recorded by {who}{when}. The two are not comparable{why}"
 
 
 def unit_of(source: KnownSource | None) -> str:
@@ -194,8 +200,20 @@ def unit_of(source: KnownSource | None) -> str:
 def differences(ledger: Ledger) -> str:
     """What differs, and how."""
     return listed(
-        f"{entry.item} (estimate: {shown(entry.need)}; count: {shown(entry.known)})" for entry in ledger.differences
+        f"{entry.item} (estimate: {aligned(entry.item, entry.need)}; count: {aligned(entry.item, entry.known)})"
+        for entry in ledger.differences
     )
+
+
+def aligned(item: str, said: str) -> str:
+    """One side of a line of the ledger, its codes and dates in words."""
+    if item == "time basis":
+        return _COUNTED.get(said) or measure(said.removeprefix("people-"))
+    if item == "reference date" and said[:1].isdigit():
+        return day(said)
+    if item == "age range" and said == "all":
+        return "all ages"
+    return shown(said)
 
 
 def no_gap(
@@ -259,11 +277,15 @@ def sureness(need: Value, level: float) -> str:
     """How wide the interval is beside the estimate."""
     if not need.estimate or need.lower is None or need.upper is None:
         return "The width of the interval is not known."
-    below, above = need.lower / need.estimate, need.upper / need.estimate
-    return (
-        f"The true number could be {say_percent(max(0.0, 1 - below))} lower or {say_percent(max(0.0, above - 1))} higher "
-        f"({say_percent(level)} interval)."
-    )
+    return f"The true number could be {either_way(need)} ({say_percent(level)} interval)."
+
+
+def either_way(need: Value) -> str:
+    """How far the interval reaches: ``41% lower or 56% higher``."""
+    if not need.estimate or need.lower is None or need.upper is None:
+        return ""
+    below, above = 1 - need.lower / need.estimate, need.upper / need.estimate - 1
+    return f"{say_percent(max(0.0, below))} lower or {say_percent(max(0.0, above))} higher"
 
 
 def evidence(source: PrevalenceSource) -> str:
@@ -306,10 +328,10 @@ def verdict(
 
 def signals(found: Signals, level: float) -> str:
     """How many tests were made, how many differ, and how many would if no place did."""
-    many, more = f"{found.tested} test{'s' if found.tested > 1 else ''}", found.significant
+    many, more = f"{found.tested} {verb(found.tested, 'test', 'tests')}", found.significant
     return (
         f"This report holds {many} of an area's coverage against its region, England or statistical neighbours, at the "
-        f"{100 * level:g}% level: {more} {'is' if more == 1 else 'are'} significant, and {found.expected:.1f} would be expected "
+        f"{100 * level:g}% level: {more or 'none'} {verb(more, 'is', 'are')} significant, and {found.expected:.1f} would be expected "
         "to be by chance if no area differed. The gap is judged by the same test."
     )
 

@@ -36,6 +36,7 @@ def test_answers_follow_the_run(report):
     whole, alone = _rows(report), _rows(replace(report, answers=report.answers[:1]))
     assert whole["1"][2].startswith("3 needs in Halton and Sefton")
     assert alone["1"][2].startswith("1 need in Halton and Sefton")
+    assert alone["11"][2].startswith("1 need rests on one source")
     assert "error shared by the whole study" in whole["13"][2]
     assert "95% intervals" in whole["16"][2]
     bare = replace(

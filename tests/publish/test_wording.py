@@ -7,7 +7,21 @@ import pytest
 
 from hna.publish.codes import CODES, codes_page, in_words
 from hna.publish.content import Content, Need, Panels
-from hna.publish.wording import NO_SUPPORT, UNPROTECTED, change, listed, measure, sentence, shortened
+from hna.publish.facts import facts_of
+from hna.publish.report import Report
+from hna.publish.rounding import Value
+from hna.publish.wording import (
+    NO_SUPPORT,
+    UNPROTECTED,
+    aligned,
+    change,
+    either_way,
+    listed,
+    measure,
+    recorded,
+    sentence,
+    shortened,
+)  # fmt: skip
 
 
 def said(content: Content, need: str, panel: int = 0) -> str:
@@ -53,7 +67,7 @@ def test_no_gap_gives_its_reason(content: Content, own_content: Content) -> None
 def test_two_numbers_that_are_not_comparable_stand_side_by_side(own_content: Content) -> None:
     text = said(own_content, "younger")
     assert "900 people were recorded by the sleep service on 30 June 2024. The two are not comparable" in text
-    assert "age range (estimate: 65+; count: all)" in text
+    assert "age range (estimate: 65+; count: all ages)" in text
     assert "No gap is stated, because the count to hand (younger) does not count the same people" in text
     row = need_of(own_content, "younger").rows[0]
     assert row.known.note == "people; not comparable with the estimate"
@@ -129,3 +143,37 @@ def test_small_parts() -> None:
     assert measure("point") == "at one time"
     assert sentence("no gap is stated") == "No gap is stated."
     assert len(shortened("Mere" * 2500)) == 80
+
+
+@pytest.mark.parametrize(("item", "said", "words"), [
+    ("time basis", "people-point", "on one day"),
+    ("time basis", "point", "at one time"),
+    ("time basis", "people-period-12", "at any time in 12 months"),
+    ("time basis", "episodes", "episodes in a period"),
+    ("reference date", "2020-03-31", "31 March 2020"),
+    ("reference date", "mid-2020", "mid-2020"),
+    ("age range", "all", "all ages"),
+    ("age range", "65+", "65+"),
+    ("sex", "persons", "persons"),
+])  # fmt: skip
+def test_codes_and_dates_of_the_ledger_are_read_in_words(item: str, said: str, words: str) -> None:
+    assert aligned(item, said) == words
+
+
+def test_the_estimate_is_not_said_twice_where_the_count_is_of_its_year(own: Report) -> None:
+    for facts in map(facts_of, own.answers):
+        for place in facts.areas:
+            for found in place.comparisons:
+                again = "the year compared with the count" in recorded(found, place.base_year)
+                assert again == (found.year != place.base_year)
+                assert "the year compared with the count" in recorded(found)
+
+
+def test_how_far_an_interval_reaches_is_told_each_way() -> None:
+    assert either_way(Value(100.0, 60.0, 170.0)) == "40% lower or 70% higher"
+    assert either_way(Value(None, 60.0, 170.0)) == ""
+
+
+def test_a_reference_stands_once_beside_its_link(content: Content) -> None:
+    assert all(note.url not in note.text and "doi 10." not in note.text for note in content.sources if note.url)
+    assert not [note.text for note in content.sources if "?." in note.text or ".." in note.text]
