@@ -187,7 +187,10 @@ def _check_sources(shelf: Shelf, found: Findings, used: set[str]) -> None:
             try:
                 record = shelf.record(kind, name)  # type: ignore[type-var]
                 if kind is PrevalenceSource:
-                    read_prevalence(shelf, name)
+                    missing = read_prevalence(shelf, name).sex_missing
+                    if missing:
+                        said = f"W103 {folder / 'table.csv'}: {missing}: say who was left out under study.exclusions"
+                        found.warnings.append(said)
                 elif kind is PopulationSource:
                     read_population(shelf, name)
                 elif kind is KnownSource:

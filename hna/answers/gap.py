@@ -264,9 +264,10 @@ def gap(need: NeedEstimate, known: Known, use: KnownUse | None = None) -> Gap:
         year, counted = nearest(need.population.years, held.years)
         held = held.take(held.year == counted)
         ledger = replace(
-            align(need.universe, need.rates.severities[1:], held, use, area, need.population.base, year),
+            align(need.universe, need.rates.severities[1:], held, use, area, need.population.base, year,
+                  need.rates.defaults.steady_volume),
             need=model.need,
-        )
+        )  # fmt: skip
         if not ledger.aligned:
             faults.append(ledger.refusal())
             continue
@@ -325,6 +326,7 @@ def _assembled(
         place = {"area": area, "year": year}
         found = figures(point.sel(place).item(), drawn.sel(place).values, person, 0.95, None)
         flags |= dict.fromkeys(flags_of(found, use, months, need.rates.defaults))
+    flags |= dict.fromkeys(code for ledger in ledgers for code in ledger.assumed)
     citations = (*need.citations, *known.cited)
     codes = tuple(sorted(flags))
     bounds = {

@@ -38,6 +38,7 @@ class GapRows:
         self.ledgers: list[Ledger] = []
         self.refusals: list[Fault] = []
         self.leverage: float | None = None
+        self.assumed: dict[str, None] = {}
         model = rates.model
         uses = {use.source: use for use in model.known}
         self.universe = rates.universe
@@ -45,11 +46,14 @@ class GapRows:
         for counts in known:
             use = uses[counts.source.id]
             ledger = replace(
-                align(rates.universe, rates.severities[1:], counts, use, block.area, base, block.year), need=model.need
-            )
+                align(rates.universe, rates.severities[1:], counts, use, block.area, base, block.year,
+                      rates.defaults.steady_volume),
+                need=model.need,
+            )  # fmt: skip
             self.ledgers.append(ledger)
             if ledger.aligned:
                 aligned.append((counts, use, bridged(ledger)))
+                self.assumed |= dict.fromkeys(ledger.assumed)
             else:
                 self._refuse(ledger, counts, use)
         if aligned:
@@ -122,7 +126,7 @@ class GapRows:
         target = self.rates.model.target
         found = figures(point, drawn, people, self.level, target.coverage if target else None)
         months = months_apart(counts.source.reference_date, self.block.year)
-        added = flags_of(found, use, months, self.rates.defaults)
+        added = [*flags_of(found, use, months, self.rates.defaults), *self.assumed]
         small = {"N461"} if is_small(self.rates, self.block, cut) else set()
         flags = sorted({*self.flags, *added, *more, *small})
         for quantity, figure in found.items():

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hna.answers.services import union_bounds
 from hna.evidence.known import Known
+from hna.evidence.source import KnownSource
 from hna.measure.ages import AgeBand
 from hna.measure.draws import stream, uniform
 from hna.model.spec import FACTORS, Factors, KnownUse
@@ -42,7 +43,8 @@ def known_people(known: Known, rows: NDArray[np.bool_], use: KnownUse, seed: int
     """The people in some rows of a table of counts, with its measurement model.
 
     A rounded cell is uniform over the counts that round to it; a hidden cell stays between its bounds. Each factor of
-    the measurement model is triangular on its range, one stream each, the same for every area and year.
+    the measurement model is triangular on its range, one stream each, the same for every area and year. Of a period's people
+    the share ``D/(D + T)`` is there on a day, D the months a person stays (`duration`) and T those of the period.
 
     Parameters
     ----------
@@ -75,24 +77,27 @@ def known_people(known: Known, rows: NDArray[np.bool_], use: KnownUse, seed: int
             )
             cell = stream(seed, f"rounding:{key}").integers(int(least), int(most) + 1, draws).astype(float)
         low, high = low + part * cell, high + part * cell
-    factor, middle = _factor(use.factors, known.source.id, seed, draws)
+    factor, middle = _factor(use.factors, known.source, seed, draws)
     return KnownPeople(None if point is None else point * middle, low * factor, high * factor, (printed[0], printed[1]))
 
 
-def _factor(factors: Factors | None, name: str, seed: int, draws: int) -> tuple[Array, float]:
+def _factor(factors: Factors | None, source: KnownSource, seed: int, draws: int) -> tuple[Array, float]:
     product, middle = np.ones(draws), 1.0
     if factors is None:
         return product, middle
-    for factor in FACTORS:
+    for factor in (*FACTORS, "duration"):
         value = getattr(factors, factor)
         if value is None:
             continue
         least, most = value if isinstance(value, list) else (value, value)
         centre = (least + most) / 2
-        points = uniform(seed, f"factor:{name}:{factor}", draws)
+        points = uniform(seed, f"factor:{source.id}:{factor}", draws)
         half = (most - least) / 2
         drawn = np.where(points < 0.5, least + half * np.sqrt(2 * points), most - half * np.sqrt(2 * (1 - points)))
-        if factor == "extraction":
+        if factor == "duration":
+            months = source.months
+            product, middle = product * drawn / (drawn + months), middle * centre / (centre + months)
+        elif factor == "extraction":
             product, middle = product / drawn, middle / centre
         else:
             product, middle = product * drawn, middle * centre

@@ -11,7 +11,7 @@ from hna.evidence.known import Known
 from hna.measure.ages import AgeAxis, AgeBand
 from hna.measure.areas import Area
 from hna.measure.estimate import Universe
-from hna.model.spec import KnownUse
+from hna.model.spec import Factors, KnownUse
 
 Verdict = Literal["equal", "bridged", "different"]
 APART = "what is counted"
@@ -49,6 +49,11 @@ class Ledger:
         return next((entry.how for entry in self.entries if entry.item == APART), "")
 
     @property
+    def assumed(self) -> list[str]:
+        """Codes of what its bridges assume."""
+        return [entry.code for entry in self.entries if entry.verdict == "bridged" and entry.code]
+
+    @property
     def differences(self) -> list[Entry]:
         """What differs and is not bridged."""
         return [entry for entry in self.entries if entry.verdict == "different"]
@@ -73,14 +78,22 @@ _REMEDIES = {
     "sex": "Use a count of the same sexes",
     "population base": "Use a count of residents, bring counts by practice to residents (known.residents), or give factors.resident or "
     "known.bridges['population base'] with its source",
-    "time basis": "Use a count of people on a day, or give factors.active or known.bridges['time basis'] with its source",
+    "time basis": "Use a count of people on a day, or give factors.active, factors.duration or known.bridges['time basis'], with source; "
+    "a service that grew or shrank by more than the standard allows in the year has no steady state to bring its period to a day by",
     "unit": "Use a count of people: episodes and referrals are not people",
     "severity": "Use a count of the same severities, or bridge it (known.bridges.severity, with its citation)",
 }
 
 
 def align(
-    universe: Universe, strata: tuple[str, ...], known: Known, use: KnownUse, area: Area, base: str, year: int
+    universe: Universe,
+    strata: tuple[str, ...],
+    known: Known,
+    use: KnownUse,
+    area: Area,
+    base: str,
+    year: int,
+    steady: float,
 ) -> Ledger:
     """The ledger of a need and a count.
 
@@ -93,6 +106,7 @@ def align(
     area : where.
     base : population base of the need's people.
     year : of the need.
+    steady : share by which a service's count may change in a year where a steady state is assumed of it.
     """
     source = known.source
     entries = [
@@ -104,7 +118,7 @@ def align(
         _sex(universe.sex, known),
         Entry("geography", str(area), str(area), "equal", "same area code"),
         _base(base, known, use),
-        _time(universe.period, source.count_kind, use),
+        _time(universe.period, known, use, steady),
         _date(source.reference_date, year),
         _unit(source.count_kind),
     ]
@@ -174,18 +188,32 @@ def _base(need: str, counts: Known, use: KnownUse) -> Entry:
     return _entry("population base", need, known, need == known, use)
 
 
-def _time(period: str, kind: str, use: KnownUse) -> Entry:
+def _time(period: str, known: Known, use: KnownUse, steady: float) -> Entry:
+    kind = known.source.count_kind
     same = {"point": "people-point"}.get(period, f"people-{period}") == kind
     if period == "lifetime":
         # Nothing turns a lifetime prevalence into people who have the need now.
         return Entry("time basis", period, kind, "different", code="R171")
-    if not same and kind.startswith("people-period") and use.factors is not None and use.factors.active is not None:
-        return Entry(
-            "time basis", period, kind, "bridged", f"factor active {use.factors.active}: {use.factors.because}"
-        )
+    factors = use.factors
+    if not same and known.source.months and factors and (factors.active, factors.duration) != (None, None):
+        return _steady(period, known, factors, steady)
     if not kind.startswith("people"):
         return Entry("time basis", period, kind, "different", code="R604")
     return _entry("time basis", period, kind, same, use)
+
+
+def _steady(period: str, known: Known, factors: Factors, steady: float) -> Entry:
+    """A period's people brought to a day, which holds while as many come as leave (W603)."""
+    kind = known.source.count_kind
+    name = "active" if factors.active is not None else "duration"
+    how = f"factor {name} {getattr(factors, name)}: {factors.because}"
+    grown = [known.grown(area.code, year) for area in known.areas.areas for year in known.years]
+    changed = max((abs(one) for one in grown if one is not None), default=None)
+    if changed is not None and changed > steady:
+        said = f"{kind}, which changed by more than {steady:.0%} from the year before"
+        return Entry("time basis", period, said, "different", code="W603")
+    seen = "no count of the year before to see it by" if changed is None else f"within {steady:.0%} of the year before"
+    return Entry("time basis", period, kind, "bridged", f"{how}; a steady state is assumed, {seen}", "W603")
 
 
 def months_apart(reference_date: str, year: int) -> float:

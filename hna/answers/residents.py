@@ -206,4 +206,4 @@ def _by_area(
         counts.source, codes, names, labels.year, labels.sex, labels.severity, labels.service, labels.bands,
         np.where(hidden, np.nan, total), weights @ counts.lower, weights @ counts.upper,
         Origin(counts, weights, flows.source, notes),
-    )  # fmt: skip
+    ).with_volumes()  # fmt: skip

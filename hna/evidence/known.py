@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,8 @@ class Known:
     count : shape (row,), people as printed; NaN where the publisher hid it.
     lower, upper : shape (row,), smallest and largest true count.
     origin : counts by practice that these were made from; None where they are as published.
+    volumes : by area code and year, the cells counted and all of them added up, for seeing whether a service grew; NaN where
+        one is hidden.
     """
 
     source: KnownSource
@@ -45,6 +47,7 @@ class Known:
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
     origin: Origin | None = None
+    volumes: Mapping[tuple[str, int], tuple[frozenset[object], float]] = field(default_factory=dict)
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Known:
         """Some of the rows."""
@@ -68,6 +71,26 @@ class Known:
 
     def __len__(self) -> int:
         return len(self.count)
+
+    def grown(self, area: str, year: int) -> float | None:
+        """By what share the count of an area changed from the year before; None where that cannot be seen."""
+        now, before = (self.volumes.get((area, one), (frozenset(), np.nan)) for one in (year, year - 1))
+        if now[0] != before[0] or not now[1] >= 0 or not before[1] > 0:
+            return None
+        return now[1] / before[1] - 1
+
+    def with_volumes(self) -> Known:
+        """The same counts; those of periods with what all cells of each area and year add up to."""
+        if not self.source.months:
+            return self
+        cells: dict[tuple[str, int], set[object]] = {}
+        sums: dict[tuple[str, int], float] = {}
+        labels = zip(self.sex, self.bands, self.severity, self.service, strict=True)
+        for code, year, cell, count in zip(self.area_code, self.year, labels, self.count, strict=True):
+            key = str(code), int(year)
+            cells.setdefault(key, set()).add(cell)
+            sums[key] = sums.get(key, 0.0) + float(count)
+        return replace(self, volumes={key: (frozenset(held), sums[key]) for key, held in cells.items()})
 
     @property
     def cited(self) -> tuple[KnownSource | FlowsSource, ...]:
@@ -182,7 +205,7 @@ def _read_known(shelf: Shelf, name: str) -> Known:
     return Known(
         record, codes, names, years.astype(np.int64), sexes, severity, service, tuple(bands),
         np.where(suppressed, np.nan, count), lower.astype(float), upper.astype(float),
-    )  # fmt: skip
+    ).with_volumes()  # fmt: skip
 
 
 def _tile(

@@ -74,6 +74,20 @@ class Prevalence:
         return AgeBand(min(band.low for band in self.bands), top.high)
 
     @property
+    def sex_missing(self) -> str:
+        """Which sex is not there, or not of all ages, where the study does not say why; blank where both or all are."""
+        if self.source.study.exclusions:
+            return ""
+        for severity in self.strata:
+            held = [sex for sex in ("female", "male") if len(self.rows(severity, sex))]
+            if len(held) == 1 and not len(self.rows(severity, "persons")):
+                return f"rates are of {held[0]} only"
+            spans = {sex: self.axis(severity, sex).span.label for sex in held}
+            if len(set(spans.values())) > 1:
+                return " and ".join(f"{sex} rates are of ages {span}" for sex, span in spans.items())
+        return ""
+
+    @property
     def strata(self) -> list[str]:
         """Strata of severity in the table, blank for all cases together first."""
         declared = ["", *(self.source.severity.strata if self.source.severity else [])]
@@ -202,5 +216,6 @@ def _check_bands(read: Reader, severity: NDArray[np.object_], sex: NDArray[np.ob
                     "Bands of one sex and stratum follow each other",
                     file=read.file,
                     rows=[first],
+                    code="W103",
                 )
             )

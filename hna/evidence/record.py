@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from hna.errors import Fault
 
+_CODE = re.compile(r"^([RW]\d{3,4}) ")
 _ID = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
 
@@ -43,7 +45,11 @@ def faults_of(error: ValidationError, file: str, lines: dict[tuple[str | int, ..
         field = ".".join(str(part) for part in where)
         line = next((lines[where[:n]] for n in range(len(where), 0, -1) if where[:n] in lines), None)
         what, remedy = _in_words(item)
-        faults.append(Fault(what, remedy, file=f"{file}:{line}" if line else file, field=field))
+        coded = _CODE.match(what)
+        code = coded.group(1) if coded else ""
+        faults.append(
+            Fault(what.removeprefix(f"{code} "), remedy, f"{file}:{line}" if line else file, field, code=code)
+        )
     return faults
 
 

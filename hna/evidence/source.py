@@ -157,6 +157,11 @@ class KnownSource(_Source):
     covers: str | None
     """Share of services or people that the record reaches."""
 
+    @property
+    def months(self) -> int:
+        """Length of the period counted; 0 for people on a day, and for what is no count of people."""
+        return int(self.count_kind.rpartition("-")[2]) if self.count_kind.startswith("people-period") else 0
+
 
 class ErrorSource(_Source):
     """How far numbers of people have been out when they were checked."""

@@ -38,6 +38,7 @@ class _Fields(Record):
     reference_lag_months: _Value
     publication_lag: _Value
     communal_left_out: _Value
+    steady_volume: _Value
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Defaults:
     reference_lag_months: float
     publication_lag: float
     communal_left_out: float
+    steady_volume: float
     because: dict[str, str]
 
 
@@ -102,5 +104,6 @@ def read_defaults(shelf: Shelf) -> Defaults:
         reference_lag_months=fields.reference_lag_months.value,
         publication_lag=fields.publication_lag.value,
         communal_left_out=fields.communal_left_out.value,
+        steady_volume=fields.steady_volume.value,
         because=because,
     )

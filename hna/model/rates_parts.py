@@ -96,7 +96,8 @@ def make_part(
     source = table.source
     if source.measure == "proportion-of-cases":
         remedy = "Name it under prevalence.severity, and give a prevalence under prevalence.sources"
-        raise ModelError(Fault(f"{name} divides cases; it is no prevalence", remedy, field="prevalence.sources"))
+        what = f"{name} is a share of those who have the need; it is no prevalence"
+        raise ModelError(Fault(what, remedy, field="prevalence.sources", code="R751"))
     _no_unnamed_split(table)
     wanted = table.span if ages is None else AgeBand.parse(ages)
     if not wanted.meets(model.band):
@@ -332,6 +333,8 @@ def flags_of(model: Model, parts: Sequence[Part], held: Sequence[Part], ages: Ag
         flags["W131"] = None
     if any(part.source.applicability and part.source.applicability.poor for part in held):
         flags["W161"] = None
+    if any(part.layers.table.sex_missing for part in parts):
+        flags["W103"] = None
     if any(part.source.study.frame == "household" for part in parts):
         flags["W522"] = None
     if ages.widest > 10 or (len(ages.bands) == 1 and ages.bands[0].high is None):

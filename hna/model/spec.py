@@ -45,6 +45,9 @@ class Factors(Record):
     """Share of those counted who live in the area."""
     active: Range | Proportion | None = None
     """Share of a period's people who have the need on one day."""
+    duration: Range | Annotated[float, Field(gt=0)] | None = None
+    """In place of active: how many months a person is with the service on average; active is then duration over duration and
+    the months of the period, in a steady state in which nobody comes back."""
     ages: Range | Proportion | None = None
     """Share of those counted who are of the need's ages."""
     distinct: Range | Proportion | None = None
@@ -63,6 +66,10 @@ class Factors(Record):
             low, high = value if isinstance(value, list) else (value, value)
             if low is not None and not (0 <= low <= high <= 1 and high > 0):
                 raise ValueError(f"{name} is a share, or a range of shares, between 0 and 1")
+        if isinstance(self.duration, list) and not 0 < self.duration[0] <= self.duration[1]:
+            raise ValueError("duration is a number of months, or a range of such numbers")
+        if self.active is not None and self.duration is not None:
+            raise ValueError("active and duration say the same thing: give one")
         return self
 
 
@@ -126,7 +133,14 @@ class Target(Record):
     coverage: Annotated[float, Field(gt=0, le=1)]
     """As a proportion."""
     source: Annotated[str, Field(min_length=3)]
-    """Who set it, where."""
+    """Who set it, where, and when."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_a_source(cls, given: Any) -> Any:
+        if isinstance(given, dict) and not str(given.get("source") or "").strip():
+            raise ValueError("R751 a share that should be known needs its source: who set it, where, and when")
+        return given
 
 
 class Compare(Record):
