@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -95,6 +95,7 @@ def pool_ages(
     oldest: int = 104,
     people: ArrayLike | None = None,
     own: Mapping[str, float] | None = None,
+    shared: ArrayLike | None = None,
     monotone: bool = False,
     seed: int = 0,
     name: str = "",
@@ -103,9 +104,9 @@ def pool_ages(
     """A smooth curve by age through the bands of several studies.
 
     ``y(k, b) ~ N(logit of the mean over b of expit f(x) + u(k), v)``, ``u(k) ~ N(0, τ²)`` one for all bands of a study,
-    ``τ ~ HalfNormal(scale)``; f is a level, a slope and bends with the precision of second differences, of standard deviation
-    ``σ ~ HalfNormal(1)``. Studies' errors are integrated out; the rest is drawn from a t at its mode for each of a
-    set of (τ, σ) and reweighted to the exact posterior.
+    ``τ ~ HalfNormal(scale)``; errors that rates share (`shared`) are in the covariance of y; f is a level, a slope and bends
+    with the precision of second differences, of standard deviation ``σ ~ HalfNormal(1)``. Studies' errors are integrated
+    out; the rest is drawn from a t at its mode for each of a set of (τ, σ) and reweighted to the exact posterior.
 
     Parameters
     ----------
@@ -114,6 +115,8 @@ def pool_ages(
     oldest : age at which an open band ends.
     people : shape (age,), people by single year from the youngest age reported to the oldest; None for equal numbers.
     own : by study, standard deviation of an error of its own beside τ, such as its risk of bias; shared by its bands.
+    shared : shape (rate, error), what one standard deviation of each error that rates share does to them, such as that of
+        a crosswalk; None for none.
     monotone : keep only curves that rise (or only fall) with age.
     seed, name, draws : of the streams ``pool:<name>``.
 
@@ -131,7 +134,7 @@ def pool_ages(
     if len(studies) < 2:
         remedy = "Use combine: single, with rates graduated by age"
         raise ModelError(Fault("pooling by age needs two studies or more", remedy, code="R302"))
-    problem = AgeProblem.of(reported, studies, oldest, people, own)
+    problem = AgeProblem.of(reported, studies, oldest, people, own, shared)
     found = solve_ages(problem, scale, draws, seed, name, monotone=monotone)
     if not found.khat < TRUSTED:
         remedy = (
@@ -225,6 +228,7 @@ class AgeProblem:
     ages : shape (age,).
     people : shape (age,).
     basis : shape (age, column).
+    shared : shape (row, error), what one standard deviation of each error that rows share does to them.
     level, slope : prior standard deviations of the curve's level, and of its slope from end to end, logit scale.
     """
 
@@ -236,6 +240,7 @@ class AgeProblem:
     ages: NDArray[np.intp]
     people: Array
     basis: Array
+    shared: Array
     level: float = _LEVEL
     slope: float = _SLOPE
 
@@ -247,6 +252,7 @@ class AgeProblem:
         oldest: int,
         people: ArrayLike | None,
         own: Mapping[str, float] | None = None,
+        shared: ArrayLike | None = None,
     ) -> AgeProblem:
         """The problem of some rates; parameters as in `pool_ages`."""
         low = min(one.band.low for one in reported)
@@ -263,13 +269,21 @@ class AgeProblem:
         spread = np.array([(own or {}).get(one, 0.0) for one in studies])
         return cls(
             y, v, spread, at, weight / weight.sum(axis=1, keepdims=True), ages, living,
-            _basis(len(ages)),
+            _basis(len(ages)), np.zeros((len(y), 0)) if shared is None else np.asarray(shared, dtype=float),
         )  # fmt: skip
 
+    def only(self, rows: NDArray[np.intp]) -> AgeProblem:
+        """The problem of some of the rows."""
+        return replace(
+            self, y=self.y[rows], v=self.v[rows], at=self.at[rows], weight=self.weight[rows], shared=self.shared[rows]
+        )
+
     def covariance(self, tau: Array) -> Array:
-        """Of the estimates, studies' errors integrated out; shape (set, row, row) for τ of shape (set,)."""
+        """Of the estimates, studies' and shared errors integrated out; shape (set, row, row) for τ of shape (set,)."""
         same = self.at[:, None] == self.at
-        found: Array = np.diag(self.v) + same * (tau[:, None, None] ** 2 + self.own[self.at] ** 2)
+        found: Array = (
+            np.diag(self.v) + self.shared @ self.shared.T + same * (tau[:, None, None] ** 2 + self.own[self.at] ** 2)
+        )
         return found
 
     def spread(self, theta: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,27 +16,49 @@ Array = NDArray[np.float64]
 
 _POINTS = 96
 _LOW, _HIGH = np.log(0.02), np.log(3.0)
+_RIDGE = 1e-9
 
 
-def lean(problem: AgeProblem, scale: float) -> Array:
-    """Derivative of the curve's logit at each age by the logit of each reported rate, at the most likely spreads.
+def leant(problem: AgeProblem, scale: float, curve: Array, scores: Array, *, monotone: bool = False) -> Array:
+    """Draws of a curve, of which the part that comes from errors shared between rates is made of those errors' own draws.
 
-    With J the derivative of the reported bands by the coefficients, V the covariance of the rates and P the prior's precision:
-    ``B (J′V⁻¹J + P)⁻¹ J′V⁻¹``. If all rates move alike, so does the curve.
+    With J the derivative of the reported bands by the coefficients, V the covariance of the rates, L what the errors do to them,
+    P the prior's precision: coefficients move with the errors by ``K = (J′V⁻¹J + P)⁻¹J′V⁻¹L``, at the most likely
+    spreads. Draws with mean m and covariance S become ``m + A(b − m) + Kz``, with ``A S A′ = S − KK′``: the same mean and
+    covariance as before, and whatever else an error moves, moves with the curve. This is `Posterior.draw` of pooling for
+    many coefficients.
 
     Parameters
     ----------
-    problem : what is known.
-    scale : of the prior of the between-study standard deviation.
+    problem, scale : what is known, and the scale of the prior of the between-study standard deviation.
+    curve : shape (age, draw), logit.
+    scores : shape (error, draw), draws of the errors in standard deviations.
+    monotone : whether draws only rise, or only fall: where the move would turn one, it stays level.
 
     Returns
     -------
-    array of shape (age, row).
+    array of shape (age, draw).
     """
     b, theta, hessian = _best(problem, scale)
     _, slope = _bands(problem, b)
     inverse = np.linalg.inv(problem.covariance(np.exp(theta[:1]))[0])
-    found: Array = problem.basis @ np.linalg.solve(hessian, slope.T @ inverse)
+    moved = np.linalg.solve(hessian, slope.T @ inverse @ problem.shared)
+    columns = np.linalg.lstsq(problem.basis, curve, rcond=None)[0]
+    mean = columns.mean(axis=1, keepdims=True)
+    away = columns - mean
+    covariance = away @ away.T / away.shape[1]
+    root = np.linalg.cholesky(covariance + _RIDGE * np.diag(np.diag(covariance)))
+    value, vector = np.linalg.eigh(np.eye(len(root)) - _outer(np.linalg.solve(root, moved)))
+    narrowed = vector @ (np.sqrt(np.maximum(value, 0.0))[:, None] * (vector.T @ np.linalg.solve(root, away)))
+    found: Array = problem.basis @ (mean + root @ narrowed + moved @ scores)
+    if not monotone:
+        return found
+    rises = curve[-1].mean() > curve[0].mean()
+    return np.maximum.accumulate(found) if rises else np.minimum.accumulate(found)
+
+
+def _outer(values: Array) -> Array:
+    found: Array = values @ values.T
     return found
 
 
@@ -72,7 +94,7 @@ class LeftOutOfCurve:
     conflict: float
 
 
-def left_out(problem: AgeProblem, scale: float, studies: Sequence[str], loading: Array) -> tuple[LeftOutOfCurve, ...]:
+def left_out(problem: AgeProblem, scale: float, studies: Sequence[str]) -> tuple[LeftOutOfCurve, ...]:
     """The curve without each study in turn, at its likeliest, and each study's conflict with the others.
 
     The study's rates less those that the others predict, with the covariance of both (its own errors, the setting's and the
@@ -83,23 +105,20 @@ def left_out(problem: AgeProblem, scale: float, studies: Sequence[str], loading:
     problem : of two studies or more.
     scale : of the prior of the between-study standard deviation.
     studies : names, in the order of the problem's.
-    loading : shape (row, error), what one standard deviation of each shared error does to each rate; no errors, no columns.
     """
     whole, _, _ = _best(problem, scale)
     rows = []
     for k, name in enumerate(studies):
         own, rest = np.flatnonzero(problem.at == k), np.flatnonzero(problem.at != k)
-        others, alone = (
-            replace(problem, y=problem.y[at], v=problem.v[at], at=problem.at[at], weight=problem.weight[at])
-            for at in (rest, own)
-        )
+        others, alone = problem.only(rest), problem.only(own)
         b, theta, hessian = _best(others, scale)
         mean, slope = _bands(alone, b)
         inverse = np.linalg.inv(others.covariance(np.exp(theta[:1]))[0])
         # What a study has in common with the rest sets it no further from them.
-        apart = loading[own] - slope @ np.linalg.solve(hessian, _bands(others, b)[1].T @ inverse @ loading[rest])
+        moved = np.linalg.solve(hessian, _bands(others, b)[1].T @ inverse @ others.shared)
+        common = alone.shared @ (slope @ moved).T
         covariance = (
-            alone.covariance(np.exp(theta[:1]))[0] + slope @ np.linalg.solve(hessian, slope.T) + apart @ apart.T
+            alone.covariance(np.exp(theta[:1]))[0] + slope @ np.linalg.solve(hessian, slope.T) - common - common.T
         )
         pull = np.linalg.solve(covariance, np.ones(len(own)))
         far = abs(float(pull @ (alone.y - mean))) / float(np.sqrt(pull.sum()))

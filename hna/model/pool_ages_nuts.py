@@ -89,6 +89,8 @@ def age_model(pm: Any, problem: AgeProblem, scale: float) -> Any:
         mean = pm.Deterministic(_BAND_RATES, pm.math.logit(pm.math.dot(problem.weight, rate)))
         # Studies' errors are integrated out: each study's covariance is a diagonal and one rank more.
         away = problem.y - mean
+        if problem.shared.shape[1]:
+            away -= pm.math.dot(problem.shared, pm.Normal("shared", shape=problem.shared.shape[1]))
         lean = pm.math.dot(of_study, away / problem.v)
         square = (away**2 / problem.v).sum() - (shared * lean**2 / (1 + shared * total)).sum()
         pm.Potential("y", -0.5 * (square + pm.math.log(1 + shared * total).sum()))
@@ -159,8 +161,7 @@ def fit_ages(asked: Asked, draws: int, seed: int, sampler: str = "nutpie") -> tu
     ModelError
         R301 if hardly any curve is monotone. Whether the diagnostics passed is the caller's to ask.
     """
-    studies = sorted({one.study for one in asked.reported})
-    problem = AgeProblem.of(asked.reported, studies, asked.oldest, asked.people, asked.own)
+    problem = asked.problem
     held, diagnostics = until_passed(
         lambda number, accept: sample_ages(
             problem, asked.scale, draws=number, seed=seed, sampler=sampler, target_accept=1 - (1 - accept) / 8

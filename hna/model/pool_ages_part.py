@@ -17,7 +17,7 @@ from hna.model.defaults import Defaults
 from hna.model.distribution import sampling_of
 from hna.model.fit_store import fingerprint, usable
 from hna.model.pool_ages import AgeCurve, AgeProblem, Reported, pool_ages
-from hna.model.pool_ages_lean import LeftOutOfCurve, lean, left_out
+from hna.model.pool_ages_lean import LeftOutOfCurve, leant, left_out
 from hna.model.pool_grid import mean_kept
 from hna.model.pool_part import as_one, check_pool, logit_variance, pooled_source
 from hna.model.pool_standards import PoolStandards, read_pool_standards
@@ -45,8 +45,8 @@ class Asked:
     monotone : whether the curve only rises or only falls.
     name : of the streams; one for both sexes, so that the new setting is the same.
     key : fingerprint of all of these, of draws and of the seed.
-    shared : for each rate, what one standard deviation of each error of its correction does to its logit; these errors
-        are no part of the fit, and move the curve after it.
+    errors : names of the errors that rates share, those of their corrections.
+    shared : shape (rate, error), what one standard deviation of each does to a rate's logit.
     """
 
     sex: str
@@ -58,13 +58,24 @@ class Asked:
     monotone: bool
     name: str
     key: str
-    shared: tuple[dict[str, float], ...] = ()
+    errors: tuple[str, ...]
+    shared: Array
+
+    @property
+    def studies(self) -> list[str]:
+        """In the order of `problem`."""
+        return sorted({one.study for one in self.reported})
+
+    @property
+    def problem(self) -> AgeProblem:
+        """What is known of the curve."""
+        return AgeProblem.of(self.reported, self.studies, self.oldest, self.people, self.own, self.shared)
 
     def laplace(self, seed: int, draws: int) -> AgeCurve:
         """The curve by nested Laplace; R391 if its weights may not be trusted."""
         return pool_ages(
-            self.reported, self.scale, oldest=self.oldest, people=self.people, own=self.own, monotone=self.monotone,
-            seed=seed, name=self.name, draws=draws,
+            self.reported, self.scale, oldest=self.oldest, people=self.people, own=self.own, shared=self.shared,
+            monotone=self.monotone, seed=seed, name=self.name, draws=draws,
         )  # fmt: skip
 
 
@@ -86,7 +97,7 @@ def curves_asked(
     monotone = model.prevalence.pool is not None and model.prevalence.pool.monotone
     found = []
     for sex in parts[0].layers.sexes:
-        reported, shared, own = [], [], {part.survey: part.study for part in parts}
+        reported, moved, own = [], list[dict[str, float]](), {part.survey: part.study for part in parts}
         for part in parts:
             table = part.layers.table
             sampling = sampling_of(table, defaults.design_effect, span)
@@ -96,7 +107,7 @@ def curves_asked(
                 if band.meets(part.layers.ages.span):
                     y, slope, setting, errors = part.corrections.logits(float(sampling.mean[row]), how)
                     reported.append(Reported(part.survey, band, y, slope**2 * logit_variance(sampling, row)))
-                    shared.append(errors)
+                    moved.append(errors)
                     if setting:
                         own[part.survey] = float(np.sqrt(part.study**2 + setting))
         _covered(model, sex, reported)
@@ -110,9 +121,12 @@ def curves_asked(
         people = england.on(wanted, single).people[0, -1, 0]
         name = model.need
         told = [[one.study, one.band.label, one.estimate, one.variance] for one in reported]
-        key = fingerprint(told, own, people, oldest, standards.scale, monotone, name, sex, seed, draws)
+        errors = tuple(dict.fromkeys(error for one in moved for error in one))
+        shared = np.array([[one.get(error, 0.0) for error in errors] for one in moved]).reshape(len(moved), -1)
+        also = [errors, shared] if errors else []
+        key = fingerprint(told, own, people, oldest, standards.scale, monotone, name, sex, seed, draws, *also)
         found.append(
-            Asked(sex, tuple(reported), own, people, oldest, standards.scale, monotone, name, key, tuple(shared))
+            Asked(sex, tuple(reported), own, people, oldest, standards.scale, monotone, name, key, errors, shared)
         )
     return tuple(found)
 
@@ -125,7 +139,8 @@ def pooled_by_age_part(
     Each reported band is read as the mean of the curve over England's people of those ages; a study's error is shared by
     its bands. The headline is the posterior mean of the average setting; the draws are those of a new setting, moved so
     that their mean is the headline. The spread between settings takes the place of the transport error. Errors of a
-    correction that studies share move the whole curve, by as much as it leans on their rates.
+    correction that rates share are in their covariance, so that a study weighs less the less sure its correction is; and the
+    curve moves with those errors' own draws, as everything else does that they touch.
 
     Nested Laplace is run here. Where it may not be trusted, or the model asks for a sampler, the fit that ``hna fit`` has
     stored for exactly these inputs is used.
@@ -145,12 +160,10 @@ def pooled_by_age_part(
     for x, one in enumerate(asked):
         curve, said = _curve(model, shelf, one, draws, seed)
         mean[0, x] = curve.rates(axis, new=False).mean(axis=1)
-        studies = sorted({rate.study for rate in one.reported})
-        problem = AgeProblem.of(one.reported, studies, one.oldest, one.people, one.own)
-        loading = np.array([[errors.get(name, 0.0) for name in scores] for errors in one.shared])
-        if scores:
-            shift = lean(problem, one.scale) @ loading @ np.stack(list(scores.values()))
-            curve = replace(curve, curve=curve.curve + shift)
+        problem = one.problem
+        if one.errors:
+            known = np.stack([scores[error] for error in one.errors])
+            curve = replace(curve, curve=leant(problem, one.scale, curve.curve, known, monotone=one.monotone))
         for a, rate in enumerate(curve.rates(axis)):
             drawn[0, x, a] = mean_kept(logit(rate), float(mean[0, x, a]))
         notes.append(
@@ -158,7 +171,7 @@ def pooled_by_age_part(
             f"curve's mean over it; between-study SD {np.median(curve.tau):.2f} (logit, median); {said}"
         )
         if how.whole:
-            leaving, raised = _leaving(left_out(problem, one.scale, studies, loading), read_pool_standards(shelf))
+            leaving, raised = _leaving(left_out(problem, one.scale, one.studies), read_pool_standards(shelf))
             notes.append(f"{one.sex}: {leaving}")
             flags |= raised
     sexes = parts[0].layers.sexes

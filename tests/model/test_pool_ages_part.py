@@ -13,6 +13,7 @@ import pytest
 from hna.errors import HnaError
 from hna.evidence.shelf import Shelf
 from hna.fit import fit_models
+from hna.model.correction import WHOLE
 from hna.model.defaults import read_defaults
 from hna.model.fit_sampler import Diagnostics
 from hna.model.fit_store import FOLDER, keep
@@ -41,6 +42,8 @@ STUDIES = {
     "b": ["65,69,10,700", "70,79,40,900", "80,,120,700"],
     "c": ["65,79,60,1500", "80,89,80,500", "90,,60,180"],
 }
+
+BANDS = ("65,69", "70,74", "75,79", "80,84", "85,89", "90,")
 
 
 @pytest.fixture
@@ -236,7 +239,7 @@ def test_a_study_in_conflict_with_the_others_is_refused(shelf):
     assert told.value.codes == ("R332",)
 
 
-def carried(shelf, names, between=0.0, pair="3,4,4,89"):
+def carried(shelf, names, between=0.0, pair="3,4,4,89", sources="abc"):
     """The same studies, of which some are carried to their own definition by a vague crosswalk."""
     folder = shelf.workspace / "data" / "crosswalks" / "pairs"
     folder.mkdir(parents=True, exist_ok=True)
@@ -248,7 +251,7 @@ def carried(shelf, names, between=0.0, pair="3,4,4,89"):
     )
     (folder / "table.csv").write_text(f"pair,both,alternative_only,reference_only,neither\nx,{pair}\n")
     walk = {"source": "pairs", "because": "a test", "between": between}
-    return model([{"source": name, "crosswalk": walk} if name in names else name for name in "abc"])
+    return model([{"source": name, "crosswalk": walk} if name in names else name for name in sources])
 
 
 def test_an_error_that_all_studies_share_moves_the_whole_curve(shelf):
@@ -264,3 +267,34 @@ def test_an_error_that_all_studies_share_moves_the_whole_curve(shelf):
     one = make_rates(carried(shelf, "a"), Shelf(shelf.workspace), 4000, 1)
     alone = np.log(one.draws / (1 - one.draws)).std("draw").values
     assert (alone < 0.8 * spread).all()
+
+
+def test_the_error_of_a_correction_weighs_as_it_does_in_random_effects(shelf):
+    """Four large studies that differ in level alone: pooled by age or cell by cell by random effects, they weigh alike."""
+    for name, level in {"a": 90, "b": 60, "c": 66, "d": 54}.items():
+        folder = shelf.workspace / "prevalence_sources" / name
+        folder.mkdir(exist_ok=True)
+        (folder / "source.yaml").write_text(SOURCE.format(name=name))
+        bands = "".join(f"{band},{level},1000\n" for band in BANDS)
+        (folder / "table.csv").write_text(f"age_from,age_to,cases,sample\n{bands}")
+    found = {}
+    for walked in ("", "a", "ab"):
+        one = carried(shelf, walked, sources="abcd")
+        for combine in ("hierarchical-by-age", "random-effects"):
+            prevalence = one.prevalence.model_copy(update={"combine": combine, "pool": None})
+            rates = make_rates(one.model_copy(update={"prevalence": prevalence}), Shelf(shelf.workspace), 4000, 1)
+            drawn = np.log(rates.draws / (1 - rates.draws)).isel(age=1).values.ravel()
+            part = rates.parts[0].corrections
+            scores = next(iter(part.scores(1, 4000, WHOLE).values())) if walked else np.zeros(4000)
+            moves = float(np.mean((drawn - drawn.mean()) * scores))
+            found[walked, combine] = rates.mean()[0, 0, 1], float(drawn.std()), moves
+    for walked in ("", "a", "ab"):
+        curve, cell = found[walked, "hierarchical-by-age"], found[walked, "random-effects"]
+        # A curve's headline is the mean over what may be so, a cell's the rate at its likeliest logit.
+        assert curve[0] == pytest.approx(cell[0], rel=0.05)
+        # A cell has the sampling error of its own band; a curve that of all bands of a study.
+        assert curve[1] == pytest.approx(cell[1], rel=0.15)
+        assert curve[2] == pytest.approx(cell[2], abs=0.01)
+    weighed, sure = found["a", "hierarchical-by-age"][0], found["", "hierarchical-by-age"][0]
+    others = make_rates(model("bcd"), Shelf(shelf.workspace), 4000, 1).mean()[0, 0, 1]
+    assert abs(weighed - others) < 0.5 * abs(sure - others), "a study whose correction is vague weighs little"
