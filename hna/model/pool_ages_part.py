@@ -121,12 +121,12 @@ def curves_asked(
         people = england.on(wanted, single).people[0, -1, 0]
         name = model.need
         told = [[one.study, one.band.label, one.estimate, one.variance] for one in reported]
-        errors = tuple(dict.fromkeys(error for one in moved for error in one))
-        shared = np.array([[one.get(error, 0.0) for error in errors] for one in moved]).reshape(len(moved), -1)
-        also = [errors, shared] if errors else []
+        sources = tuple(dict.fromkeys(error for one in moved for error in one))
+        shared = np.array([[one.get(error, 0.0) for error in sources] for one in moved]).reshape(len(moved), -1)
+        also = [sources, shared] if sources else []
         key = fingerprint(told, own, people, oldest, standards.scale, monotone, name, sex, seed, draws, *also)
         found.append(
-            Asked(sex, tuple(reported), own, people, oldest, standards.scale, monotone, name, key, errors, shared)
+            Asked(sex, tuple(reported), own, people, oldest, standards.scale, monotone, name, key, sources, shared)
         )
     return tuple(found)
 
