@@ -29,6 +29,7 @@ from hna.indicators.benchmark import expected_false_signals, sentence
 from hna.measure.areas import Area
 from hna.measure.draws import check_level
 from hna.measure.estimate import Cited
+from hna.model.rules import missing_share, rules
 
 Array = NDArray[np.float64]
 
@@ -42,10 +43,6 @@ COLUMNS = (
 QUANTITIES = ("prevalence", "coverage", "gap")
 PAIRED = "paired draws of the shared rate, the area itself taken out of the comparator"
 UNTESTED = "not tested"
-MAX_MISSING = 2
-"""Neighbours without a count, at most: Halton's rule for a group of eleven."""
-MAX_MISSING_SHARE = MAX_MISSING / 11
-"""The same rule for a region or England: share of the people who may live where there is no count."""
 WHOLE = 0.9999
 """From this share of the people on, a region or England counts as whole: lookups and populations may differ by rounding."""
 
@@ -241,7 +238,7 @@ class _Maker:
         pool = Pool(comparator, (comparator.code,)) if comparator.code in people.at else None
         if pool is None and comparator.kind == "statistical-neighbours":
             pool = self.around.pool(comparator, area.code, people.at)
-        if pool is None or len(pool.missing) > MAX_MISSING or not pool.members:
+        if pool is None or len(pool.missing) > rules().neighbours_missing or not pool.members:
             return
         figure = self.figures[area.code, year, "prevalence"]
         n = float(people.total([area.code]).sum())
@@ -279,7 +276,9 @@ class _Local:
         # The publisher's own total has no authorities to be pooled from; its people have.
         among = around.pool(comparator, code, people.at.keys() - {comparator.code}) if pool.own_total else pool
         covered = self._covered(among, people)
-        short = len(pool.missing) > MAX_MISSING or (covered is not None and covered < 1 - MAX_MISSING_SHARE)
+        short = len(pool.missing) > rules().neighbours_missing or (
+            covered is not None and covered < 1 - missing_share()
+        )
         shared: dict[str, object] = {
             "members": len(among.members), "missing": len(pool.missing), "covered": covered,
             "n": self.figure("need")["estimate"], "method": UNTESTED,

@@ -18,6 +18,7 @@ from hna.evidence.known import Known
 from hna.measure.draws import check_level, uniform
 from hna.measure.estimate import Cited, Estimate
 from hna.model.defaults import Defaults
+from hna.model.rules import rules
 from hna.model.spec import KnownUse, Model
 
 Array = NDArray[np.float64]
@@ -110,9 +111,9 @@ def flags_of(found: dict[str, Figure], use: KnownUse, months: float, defaults: D
         flags.append("N602")
     chance = found["p_known_exceeds_need"]
     most = chance.upper if chance.upper is not None else 0.0
-    if most > 0.5:
+    if most > rules().known_above:
         flags.append("W723")
-    elif most > 0.2:
+    elif most > rules().known_near:
         flags.append("W722")
     return flags
 

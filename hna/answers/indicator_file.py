@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hna.answers.comparators import KINDS, Kind, Pool, Surroundings
-from hna.answers.comparison import MAX_MISSING, MAX_MISSING_SHARE, WHOLE
+from hna.answers.comparison import WHOLE
 from hna.errors import Fault, SourceError
 from hna.evidence.shelf import Shelf
 from hna.evidence.tables import Reader, read_columns
@@ -31,6 +31,7 @@ from hna.indicators.rates import crude_rate, proportion
 from hna.measure.ages import AgeBand
 from hna.measure.areas import Area, Gazetteer
 from hna.measure.draws import check_level
+from hna.model.rules import missing_share, rules
 
 Array = NDArray[np.float64]
 
@@ -292,12 +293,12 @@ def _missing(around: Surroundings, pool: Pool, area: str, held: set[str]) -> tup
         return 0, ""
     if pool.comparator.group:
         count = len(pool.missing)
-        if count > MAX_MISSING or len(pool.members) < 2 - (area not in pool.members):
+        if count > rules().neighbours_missing or len(pool.members) < 2 - (area not in pool.members):
             return count, "R862"
         return count, "W861" if count else ""
     every = around.authorities(pool.comparator, area)
     count = sum(not around.reached(code, area, held) for code in every)
-    if len(pool.members) < 2 or (every and count / len(every) > MAX_MISSING_SHARE):
+    if len(pool.members) < 2 or (every and count / len(every) > missing_share()):
         return count, "R862"
     return count, "W861" if not every or 1 - count / len(every) < WHOLE else ""
 
@@ -346,6 +347,6 @@ def _bounds(
         return {}
     listed = [counts.get(code, Observed(np.nan, np.nan)) for code in (*pool.members, *pool.missing)]
     cases, people = (np.array(column) for column in zip(*listed, strict=True))
-    found = neighbour_average(cases, people, MAX_MISSING, per=series.per, suppressed=suppressed)
+    found = neighbour_average(cases, people, rules().neighbours_missing, per=series.per, suppressed=suppressed)
     ends = (float(found.lower), float(found.upper))
     return {} if np.isnan(ends).any() else dict(zip(("bound_lower", "bound_upper"), ends, strict=True))

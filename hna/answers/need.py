@@ -18,6 +18,7 @@ from hna.measure.draws import normals
 from hna.measure.estimate import Estimate
 from hna.model.projection import horizon_flags
 from hna.model.rates import Rates
+from hna.model.rules import off_mean
 
 Array = NDArray[np.float64]
 DIMENSIONS = ("area", "year", "severity", "sex", "age")
@@ -124,7 +125,7 @@ def rate_in(rates: Rates, code: str, year: int, errors_of: Mapping[str, str]) ->
 
 
 def check_mean(headline: Array, draws: Array, rates: Rates, area: Area, year: int) -> None:
-    """The mean of the draws is the headline, to within Monte Carlo error or half a per cent.
+    """The mean of the draws is the headline (`hna.model.rules.off_mean`).
 
     Raises
     ------
@@ -132,8 +133,7 @@ def check_mean(headline: Array, draws: Array, rates: Rates, area: Area, year: in
         R141 if it is not: the error terms are too wide for a mean to be kept.
     """
     drawn, point = draws[0].sum(axis=(0, 1)), float(headline[0].sum())
-    off = abs(float(drawn.mean()) - point)
-    if off > max(4 * float(drawn.std()) / np.sqrt(len(drawn)), 0.005 * point):
+    if off_mean(float(drawn.mean()), float(drawn.std()), len(drawn), point):
         what = f"draws of {rates.model.need} in {area}, {year}, have the mean {drawn.mean():.5g} and the estimate is {point:.5g}"
         remedy = "Error terms this wide cannot keep the mean: use narrower ones, with their reason"
         raise ModelError(Fault(what, remedy, field="prevalence.errors", code="R141"))

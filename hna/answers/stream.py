@@ -23,6 +23,7 @@ from hna.errors import AxisError, Fault, ModelError, QuantityError
 from hna.evidence.population import Population
 from hna.measure.draws import check_level
 from hna.model.rates import Rates
+from hna.model.rules import off_mean
 
 Array = NDArray[np.float64]
 
@@ -37,6 +38,8 @@ SPARE = 128_000_000
 """Most bytes used for nothing but speed."""
 _STATE, _SCORES = 4, 5
 _MANY = 16
+_NOBODY = 1e-9
+"""People: what rounding leaves where there are none."""
 """Numbers a draw that an area keeps from year to year: its error, placed; and its scores."""
 
 
@@ -307,11 +310,11 @@ def _totals(result: Summary, nest: Nest, headline: Array, people: Array, few: ND
 
 
 def _check_mean(result: Summary, areas: int) -> None:
-    """The mean of the draws is the headline, to within Monte Carlo error or half a per cent."""
+    """The mean of the draws is the headline (`hna.model.rules.off_mean`)."""
     held = {name: result.values[name][0, :areas] for name in ("estimate", "mean", "sd")}
     rates = result.rates
-    error = 4 * held["sd"] / np.sqrt(rates.size)
-    off = np.argwhere(np.abs(held["mean"] - held["estimate"]) > np.maximum(error, 0.005 * held["estimate"]) + 1e-9)
+    beyond = np.abs(held["mean"] - held["estimate"]) > _NOBODY
+    off = np.argwhere(beyond & off_mean(held["mean"], held["sd"], rates.size, held["estimate"]))
     if len(off):
         rows = [
             f"{result.places[a]}, {result.years[y]}: mean {held['mean'][a, y]:.5g}, estimate {held['estimate'][a, y]:.5g}"

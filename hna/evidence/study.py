@@ -97,12 +97,7 @@ class Applicability(Record):
     service: Fit
     """Whether services then and there were like those now and here, where cases depend on them."""
 
-    @property
-    def poor(self) -> dict[str, Fit]:
-        """Respects in which the study fits poorly (2 or less): they are flagged W161."""
+    def poor(self, most: float) -> dict[str, Fit]:
+        """Respects in which the study fits poorly, with a score of `most` or less: they are flagged W161."""
         held = {name: getattr(self, name) for name in type(self).model_fields}
-        return {name: fit for name, fit in held.items() if fit.score <= POOR_FIT}
-
-
-POOR_FIT = 2
-"""The second of five steps."""
+        return {name: fit for name, fit in held.items() if fit.score <= most}

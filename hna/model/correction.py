@@ -221,7 +221,7 @@ def corrections_of(used: UsedSource, source: PrevalenceSource, shelf: Shelf) -> 
         _joined(used.crosswalk, used.source, source, pairs.source)
         try:
             made = crosswalk(
-                pairs.source.id, pairs.difference, pairs.variance, read_pool_standards(shelf).scale,
+                pairs.source.id, pairs.difference, pairs.variance, read_pool_standards(shelf).between_study_scale,
                 matched=pairs.source.matched != "studies", between=used.crosswalk.between,
             )  # fmt: skip
         except ModelError as error:

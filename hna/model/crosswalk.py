@@ -13,13 +13,10 @@ from hna.errors import Fault, ModelError, QuantityError
 from hna.measure.draws import normal, uniform
 from hna.model.meta import random_effects
 from hna.model.pool_grid import Posterior, solve
+from hna.model.rules import rules
 
 Array = NDArray[np.float64]
 
-TOO_OFTEN = 0.05
-"""Share of draws with fewer positives than false positives alone from which a correction is refused (methods §3.4)."""
-ENOUGH = 3
-"""Pairs that can show how far a difference varies between settings."""
 _INSIDE = (1e-12, 1 - 1e-9)
 
 
@@ -42,8 +39,8 @@ def rogan_gladen(
     Raises
     ------
     ModelError
-        R322 if sensitivity + specificity is one or less in any draw (the test says nothing), or if in some cell over
-        one draw in twenty would be outside 0 to 1.
+        R322 if sensitivity + specificity is one or less in any draw (the test says nothing), or if in some cell more
+        draws than `Rules.outside_test` would be outside 0 to 1.
 
     References
     ----------
@@ -64,8 +61,8 @@ def rogan_gladen(
         (low, "fewer are positive than false positives alone would be", "The specificity cannot be that low"),
         (high, "more are positive than the test would find if everybody had the need", "The sensitivity is too low"),
     ):
-        if share.max() > TOO_OFTEN:
-            where = np.flatnonzero(share > TOO_OFTEN).tolist() if len(cells) else []
+        if share.max() > rules().outside_test:
+            where = np.flatnonzero(share > rules().outside_test).tolist() if len(cells) else []
             rows = [f"{cells[n]}: {share[n]:.0%}" for n in where]
             what = f"in {share.max():.0%} of draws {said}"
             remedy = f"{why} in this population: find one measured among such people, or leave these ages out"
@@ -305,7 +302,7 @@ def crosswalk(
         remedy = "Use pairs measured on the same people, or run each definition alone (envelope)"
         raise ModelError(Fault("a crosswalk rests on no pairs", remedy, code="R321"))
     warned = () if matched else ("W321",)
-    if len(d) >= ENOUGH:
+    if len(d) >= rules().fewest_pooled:
         if between is not None:
             remedy = "Leave `between` out: it is for fewer than three pairs"
             raise ModelError(Fault(f"{len(d)} pairs of {name} show how far they differ", remedy, code="R302"))

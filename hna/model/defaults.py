@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, get_type_hints
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, create_model
 
 from hna.errors import SourceError
 from hna.evidence.record import Record, faults_of
@@ -14,56 +14,59 @@ from hna.evidence.yaml_file import read_yaml
 
 FILE = "data/standards/defaults.yaml"
 
+Fields = TypeVar("Fields", bound=Record)
+Values = TypeVar("Values")
+Kind = TypeVar("Kind")
+Some = Annotated[float, Field(gt=0)]
+"""A number above 0."""
+Size = Annotated[float, Field(ge=0)]
+"""A number, or 0."""
+Count = Annotated[int, Field(gt=0)]
+"""A whole number above 0."""
 
-class _Value(Record):
-    value: float = Field(ge=0)
+
+class _Reasoned(Record, Generic[Kind]):
+    value: Kind
     because: str
 
 
 class _ByRisk(Record):
-    low: float = Field(ge=0)
-    moderate: float = Field(ge=0)
-    high: float = Field(ge=0)
+    low: Size
+    moderate: Size
+    high: Size
     because: str
 
-
-class _Fields(Record):
-    study_error: _ByRisk
-    transport_error: _Value
-    staleness_error: _Value
-    design_effect: _Value
-    realised_below: _Value
-    old_evidence: _Value
-    long_projection: _Value
-    reference_lag_months: _Value
-    publication_lag: _Value
-    communal_left_out: _Value
-    steady_volume: _Value
+    @property
+    def value(self) -> dict[str, float]:
+        return {"low": self.low, "moderate": self.moderate, "high": self.high}
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """Default error terms (logit SDs) and thresholds."""
+    """Default error terms (logit SDs) and thresholds.
 
-    study: dict[str, float]
-    transport: float
-    staleness: float
-    design_effect: float
-    realised_below: float
-    old_evidence: float
-    long_projection: float
-    reference_lag_months: float
-    publication_lag: float
-    communal_left_out: float
-    steady_volume: float
+    Parameters
+    ----------
+    study_error : by risk of bias.
+    because : reason of each, by its name.
+    """
+
+    study_error: dict[str, float]
+    transport_error: Size
+    staleness_error: Size
+    design_effect: Size
+    realised_below: Size
+    old_evidence: Size
+    long_projection: Size
+    reference_lag_months: Size
+    publication_lag: Size
+    communal_left_out: Size
+    steady_volume: Size
     because: dict[str, str]
 
 
-Fields = TypeVar("Fields", bound=Record)
-
-
 def read_standard(shelf: Shelf, file: str, fields: type[Fields]) -> Fields:
-    """A file of defaults on the shelf, the analyst's own first.
+    """A file of defaults on the shelf, each field from the first folder whose file has it: the analyst's own may be a part.
 
     Parameters
     ----------
@@ -73,14 +76,42 @@ def read_standard(shelf: Shelf, file: str, fields: type[Fields]) -> Fields:
     Raises
     ------
     SourceError
-        If the file is wrong.
+        If a file is wrong.
     """
-    path = next(root / file for root in shelf.roots if (root / file).is_file())
-    values, lines = read_yaml(path)
+    held: dict[str, Any] = {}
+    paths = [path for root in shelf.roots if (path := root / file).is_file()]
+    for path in reversed(paths):
+        values, lines = read_yaml(path)
+        held |= values
     try:
-        return fields.model_validate(values)
+        return fields.model_validate(held)
     except ValidationError as error:
         raise SourceError(faults_of(error, str(path), lines)) from None
+
+
+def read_values(shelf: Shelf, file: str, kind: type[Values]) -> Values:
+    """Numbers of a file of defaults, each with its reason.
+
+    Parameters
+    ----------
+    file : as in `read_standard`.
+    kind : a dataclass of numbers named as in the file, and ``because``.
+
+    Raises
+    ------
+    SourceError
+        If a file is wrong, or a number outside its bounds.
+    """
+    names = {name: hint for name, hint in get_type_hints(kind, include_extras=True).items() if name != "because"}
+    fields: dict[str, Any] = {
+        name: (_ByRisk if hint == dict[str, float] else _Reasoned[hint], ...)  # type: ignore[valid-type]
+        for name, hint in names.items()
+    }
+    read = read_standard(shelf, file, create_model(kind.__name__, __base__=Record, **fields))
+    held = {name: getattr(read, name) for name in names}
+    made: dict[str, Any] = {name: one.value for name, one in held.items()}
+    made["because"] = {name: one.because for name, one in held.items()}
+    return kind(**made)
 
 
 def read_defaults(shelf: Shelf) -> Defaults:
@@ -91,19 +122,4 @@ def read_defaults(shelf: Shelf) -> Defaults:
     SourceError
         If the file is wrong.
     """
-    fields = read_standard(shelf, FILE, _Fields)
-    because: dict[str, Any] = {name: getattr(fields, name).because for name in _Fields.model_fields}
-    return Defaults(
-        study={name: getattr(fields.study_error, name) for name in ("low", "moderate", "high")},
-        transport=fields.transport_error.value,
-        staleness=fields.staleness_error.value,
-        design_effect=fields.design_effect.value,
-        realised_below=fields.realised_below.value,
-        old_evidence=fields.old_evidence.value,
-        long_projection=fields.long_projection.value,
-        reference_lag_months=fields.reference_lag_months.value,
-        publication_lag=fields.publication_lag.value,
-        communal_left_out=fields.communal_left_out.value,
-        steady_volume=fields.steady_volume.value,
-        because=because,
-    )
+    return read_values(shelf, FILE, Defaults)

@@ -13,10 +13,10 @@ from scipy.special import betaincinv, expit, logit, ndtr, ndtri
 
 from hna.errors import Fault, SourceError
 from hna.evidence.prevalence import Prevalence
+from hna.model.rules import rules
 
 Array = NDArray[np.float64]
 
-_LOGIT_LIKE = np.log(1.25)
 _LARGEST = 1e9
 _GRID = 2001
 
@@ -197,7 +197,7 @@ def _from_limits(table: Prevalence) -> Sampling:
         floor, ceiling = max(bottom, unit / 4), min(top, 1 - unit / 4)
         down, up = float(logit(p) - logit(floor)), float(logit(ceiling) - logit(p))
         down, up = (max(side, float(unit / 4 / (p * (1 - p)))) for side in (down, up))
-        logit_like = bottom > 0 and top < 1 and abs(np.log(up / down)) <= _LOGIT_LIKE
+        logit_like = bottom > 0 and top < 1 and abs(np.log(up / down)) <= np.log(rules().logit_like)
         if logit_like:
             effective[row] = fit_beta(p, floor, ceiling, score)
             families[row] = "Beta on limits symmetrical in the logit"

@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hna.errors import Fault, ModelError
-
-RHAT_LIMIT = 1.01
-ESS_LIMIT = 400.0
+from hna.model.rules import rules
 
 
 @dataclass(frozen=True)
@@ -40,8 +38,10 @@ class Diagnostics:
 
     @property
     def passed(self) -> bool:
-        """Whether r̂ is below 1.01, both effective sample sizes above 400, and nothing diverged."""
-        return self.rhat < RHAT_LIMIT and min(self.bulk, self.tail) > ESS_LIMIT and self.divergences == 0
+        """Whether r̂ and both effective sample sizes keep the limits of `Rules`, and nothing diverged."""
+        limits = rules()
+        enough = min(self.bulk, self.tail) > limits.effective_above
+        return self.rhat < limits.rhat_below and enough and self.divergences == 0
 
     @property
     def words(self) -> str:

@@ -12,14 +12,15 @@ from scipy.special import betaincinv, gammaln, ndtri
 
 from hna.errors import Fault, ModelError, QuantityError
 from hna.measure.draws import check_level, normal, uniform
+from hna.model.rules import rules
 
 Array = NDArray[np.float64]
 Cell = tuple[int, ...]
 
-NEAR = 4.0
-"""Models whose AIC is within this of the best are supported about as well (Burnham and Anderson's rule)."""
 MOST_LISTS = 5
+"""Lists beyond which models are too many to fit them all."""
 _LARGEST_ERROR = 5.0
+"""Standard error of the logarithm of those on no list from which the counts do not settle it at all."""
 _ROUNDS, _SETTLED, _FARTHEST = 200, 1e-10, 40.0
 
 
@@ -94,7 +95,7 @@ class Envelope:
 
     Parameters
     ----------
-    near : models within `NEAR` of the best AIC, best first.
+    near : models within `Rules.aic_within` of the best AIC, best first.
     others : how many models fitted worse.
     failed : models that could not be estimated from these counts.
     flags : W621 always: without evidence from outside, none of them is the central one.
@@ -168,7 +169,7 @@ def several_lists(counts: Mapping[Cell, int], names: Sequence[str]) -> Envelope:
             Fault("no model of the lists can be estimated", "Too few people are on two lists", code="R623")
         )
     models.sort(key=lambda model: model.aic)
-    near = tuple(model for model in models if model.aic <= models[0].aic + NEAR)
+    near = tuple(model for model in models if model.aic <= models[0].aic + rules().aic_within)
     return Envelope(near, len(models) - len(near), tuple(failed))
 
 

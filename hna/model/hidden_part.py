@@ -160,12 +160,12 @@ def one_cell(
         notes=tuple(notes), flags=tuple(flags),
     )  # fmt: skip
     errors, risk = model.prevalence.errors, table.source.appraisal.overall
-    study = defaults.study[risk or "high"] if errors.study is None else errors.study
+    study = defaults.study_error[risk or "high"] if errors.study is None else errors.study
     why = f"default for {risk} risk of bias" if risk else "default for a study that was not appraised"
     said = errors.because or ""
     return Part(
-        layers, study, defaults.transport if errors.transport is None else errors.transport,
-        defaults.staleness if errors.staleness is None else errors.staleness,
+        layers, study, defaults.transport_error if errors.transport is None else errors.transport,
+        defaults.staleness_error if errors.staleness is None else errors.staleness,
         {
             "study": why if errors.study is None else said,
             "transport": "default" if errors.transport is None else said,

@@ -16,12 +16,11 @@ from scipy.special import expit, gammaincinv, ndtri
 
 from hna.errors import QuantityError
 from hna.measure.draws import stream
+from hna.model.rules import rules
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-TRUSTED = 0.7
-"""Pareto k̂ below which importance sampling converges fast enough to be used (Vehtari et al 2024)."""
 _STEP, _REACH = 0.75, 5.25
 _NEWTON = 12
 _NET = 48
@@ -80,8 +79,8 @@ class Draws:
 
     @property
     def trusted(self) -> bool:
-        """Whether k̂ is below `TRUSTED`."""
-        return self.khat < TRUSTED
+        """Whether k̂ is below `Rules.khat_below`."""
+        return self.khat < rules().khat_below
 
 
 def pareto_khat(log_weights: Array) -> tuple[Array, float]:

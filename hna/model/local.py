@@ -16,6 +16,7 @@ from scipy.special import expit, logit, ndtri
 
 from hna.errors import Fault, ModelError, QuantityError
 from hna.measure.draws import normal
+from hna.model.rules import rules
 
 Array = NDArray[np.float64]
 Scale = Literal["odds", "risk"]
@@ -34,7 +35,6 @@ _HALVINGS = 80
 _STEPS = 60
 _SETTLED = 1e-13
 _REACH = 60.0
-_HALF_A_PER_CENT = 0.005
 
 
 def refuse_use(use: str) -> None:
@@ -238,7 +238,7 @@ def check_settled(away: Array, what: str) -> None:
     ModelError
         R141 where they are more than half a per cent apart.
     """
-    if not np.abs(away).max() <= _HALF_A_PER_CENT:
+    if not np.abs(away).max() <= rules().mean_within:
         told = f"draws of {what} do not have the published rate as their mean"
         raise ModelError(Fault(told, "Are the limits that they are drawn within too wide?", field="local", code="R141"))
 

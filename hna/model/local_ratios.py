@@ -19,11 +19,10 @@ from hna.measure.draws import uniform
 from hna.model.defaults import Defaults
 from hna.model.distribution import sampling_of
 from hna.model.local import Scale
+from hna.model.rules import rules
 from hna.model.spec_rate import LocalAdjustment
 
 Array = NDArray[np.float64]
-
-_NARROW = 10
 
 
 def scale_of(step: LocalAdjustment) -> Scale:
@@ -129,7 +128,7 @@ def check_step(step: LocalAdjustment, shelf: Shelf, condition: str) -> None:
             Fault(f"{step.source} divides cases by severity", "Name rates of all cases", field="local.source")
         )
     wide = max((band.end - band.low for band in table.bands), default=np.inf)
-    if "age" not in step.adjusted_for and (wide > _NARROW and len(set(table.bands)) == 1):
+    if "age" not in step.adjusted_for and (wide > rules().wide_band and len(set(table.bands)) == 1):
         remedy = "Name rates by age, or state adjusted_for: [age] where the source says so"
         what = f"rates by {step.factor} in {step.source} are of all ages together and not adjusted for age"
         faults.append(Fault(what, remedy, field="local.adjusted_for", code="R413"))

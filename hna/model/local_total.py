@@ -148,7 +148,7 @@ def _of_rate(
     _margins_agree(table)
     living = _living(step, model, shelf, where, year)
     layers, flags = _layers(table, model, draws, seed, defaults)
-    study = defaults.study[source.appraisal.overall or "high"] if step.study is None else step.study
+    study = defaults.study_error[source.appraisal.overall or "high"] if step.study is None else step.study
     drawn = _with_study(layers.draws[0], study, step.survey or source.id, seed)
     held = (model.sex,) if layers.sexes == ("persons",) else layers.sexes
     there = living.on(held, layers.ages).people[0, 0]

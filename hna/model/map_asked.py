@@ -19,6 +19,7 @@ from hna.measure.ages import AgeAxis
 from hna.model.local import refuse_use
 from hna.model.people_areas import UPPER, below
 from hna.model.places import Ground, check_placed, ground_of
+from hna.model.priors import Priors, read_priors
 from hna.model.spatial import Map, check_counts, map_problem, neighbours
 from hna.model.spatial_laplace import MapProblem
 from hna.model.spec import Model
@@ -111,7 +112,7 @@ def asked_map(model: Model, shelf: Shelf) -> AskedMap:
     pairs, drawn = _borders(shelf, use, areas)
     borders = neighbours(areas, pairs)
     measures = read_measures(shelf, use.measures) if use.measures else None
-    problem = _problem(use, cases, people, borders, measures)
+    problem = _problem(use, cases, people, borders, measures, read_priors(shelf))
     return AskedMap(use, counts.source, areas, sexes, ages, cases, people, borders, ground, problem, measures, drawn)
 
 
@@ -212,7 +213,9 @@ def _borders(shelf: Shelf, use: MapUse, areas: Sequence[str]) -> tuple[Pairs, tu
     return pairs, (source,)
 
 
-def _problem(use: MapUse, cases: Array, people: Array, borders: Map, measures: Measures | None) -> MapProblem:
+def _problem(
+    use: MapUse, cases: Array, people: Array, borders: Map, measures: Measures | None, priors: Priors
+) -> MapProblem:
     covariates = None
     if use.covariates and measures is not None:
         unknown = [name for name in use.covariates if name not in measures.table]
@@ -225,9 +228,17 @@ def _problem(use: MapUse, cases: Array, people: Array, borders: Map, measures: M
             raise ModelError(Fault(what, remedy, field=f"{MAP_FIELD}.covariates", rows=[*unknown, *words]))
         covariates = measures.of(borders.areas, use.covariates, f"{MAP_FIELD}.measures").to_numpy(dtype=float)
     if cases[0].size == 1:
-        return map_problem(cases[:, 0, 0], people[:, 0, 0], borders, kind="recorded", covariates=covariates)
+        return map_problem(
+            cases[:, 0, 0], people[:, 0, 0], borders, kind="recorded", covariates=covariates, priors=priors
+        )
     rate = cases.sum(axis=0) / people.sum(axis=0)
     expected = (people * rate).sum(axis=(1, 2))
     return map_problem(
-        cases.sum(axis=(1, 2)), expected, borders, kind="recorded", family="poisson", covariates=covariates
+        cases.sum(axis=(1, 2)),
+        expected,
+        borders,
+        kind="recorded",
+        family="poisson",
+        covariates=covariates,
+        priors=priors,
     )

@@ -18,10 +18,10 @@ from hna.measure.draws import uniform
 from hna.model.defaults import Defaults
 from hna.model.fit_sampler import Diagnostics
 from hna.model.fit_store import Task, cut, fingerprint, usable
-from hna.model.laplace import TRUSTED
 from hna.model.map_asked import MAP_FIELD, AskedMap, asked_map
 from hna.model.places import Places, Told, part_of
 from hna.model.rates_parts import Part, by_severity
+from hna.model.rules import rules
 from hna.model.spatial import rate_of, sampled_map
 from hna.model.spatial_laplace import solve_map
 from hna.model.spec import Model
@@ -101,7 +101,7 @@ def map_part(
     Raises
     ------
     ModelError
-        R432 for fewer than thirty areas; R431 for estimates in place of counts; R602 for hidden counts; R604 for
+        R432 for fewer areas than `Rules.map_areas`; R431 for estimates in place of counts; R602 for hidden counts; R604 for
         episodes; R311, R411 as for a survey; R393, R391 where a sampler's draws are needed and there are none, or they
         failed.
     """
@@ -144,7 +144,7 @@ def _key(asked: AskedMap, draws: int, seed: int) -> str:
         held.design,
         asked.borders.joined,
         held.prior,
-        [held.scale],
+        [held.scale, held.mixing],
         held.family,
         _FORM,
         draws,
@@ -153,7 +153,7 @@ def _key(asked: AskedMap, draws: int, seed: int) -> str:
 
 
 def _check_khat(khat: float) -> None:
-    if khat >= TRUSTED:
+    if khat >= rules().khat_below:
         remedy = "Run `hna fit`"
         what = f"Pareto k̂ is {khat:.2f}: importance sampling may not be trusted"
         raise ModelError(Fault(what, remedy, code="R392"))
@@ -163,7 +163,7 @@ def _smoothed(model: Model, shelf: Shelf, asked: AskedMap, draws: int, seed: int
     """Smoothed rates or ratios, shape (area, draw), areas' standard deviation, shape (draw,), and how they were found."""
     if asked.use.sampler == "laplace":
         held = solve_map(asked.problem, max(draws, _FEWEST), seed, asked.source.id)
-        if held.khat < TRUSTED:
+        if held.khat < rules().khat_below:
             words = f"nested Laplace, Pareto k̂ {held.khat:.2f}, effective draws {held.effective:,.0f}"
             return rate_of(held.eta[:draws], asked.problem.family), held.sigma[:draws], words
     arrays, words = usable(shelf.roots, f"{model.need}-map", _key(asked, draws, seed))

@@ -309,7 +309,7 @@ def part_of(model: Model, layers: Layers, risk: str | None, defaults: Defaults, 
     study_name : whose error the study error is.
     """
     errors = model.prevalence.errors
-    study = defaults.study[risk or "high"] if errors.study is None else errors.study
+    study = defaults.study_error[risk or "high"] if errors.study is None else errors.study
     default = f"default for {risk} risk of bias" if risk else "default for a study that was not appraised"
     said = errors.because or ""
     reasons = {
@@ -319,6 +319,6 @@ def part_of(model: Model, layers: Layers, risk: str | None, defaults: Defaults, 
     }
     year = layers.table.source.citation.year
     return Part(
-        layers, study, 0.0, defaults.staleness if errors.staleness is None else errors.staleness, reasons, study_name,
+        layers, study, 0.0, defaults.staleness_error if errors.staleness is None else errors.staleness, reasons, study_name,
         assumed_date=None if year is None else year - defaults.publication_lag,
     )  # fmt: skip

@@ -267,18 +267,20 @@ def pool(names: Sequence[str], estimates: ArrayLike, variances: ArrayLike, stand
     if len(y) == 1:
         return Pooled(labels, y, v, "single", None, None, (), (), vacuous=False)
     table = leave_one_out(labels, y, v)
-    far = [row for row in table if row.conflict > standards.refuse]
+    far = [row for row in table if row.conflict > standards.conflict_refuse]
     if far:
         rows = [f"{row.study}: {row.conflict:.1f} standard deviations from the others" for row in far]
         remedy = "Use combine: mixture or envelope, and say what differs; precision cannot settle a conflict"
         raise ModelError(Fault("the studies conflict", remedy, field=_FIELD, rows=rows, code="R332"))
-    flags = ("W331",) if any(row.conflict > standards.warn for row in table) else ()
+    flags = ("W331",) if any(row.conflict > standards.conflict_warn for row in table) else ()
     if len(y) == 2:
         return Pooled(labels, y, v, "mixture and envelope", None, None, table, flags, vacuous=False)
     meta = random_effects(y, v, "reml", "modified")
     low, high = meta.prediction()
-    vacuous = bool(high - low > np.log(standards.vacuous))
-    return Pooled(labels, y, v, "random effects", meta, solve(y, v, standards.scale), table, flags, vacuous)
+    vacuous = bool(high - low > np.log(standards.vacuous_odds_ratio))
+    return Pooled(
+        labels, y, v, "random effects", meta, solve(y, v, standards.between_study_scale), table, flags, vacuous
+    )
 
 
 def _no_mean(names: Sequence[str]) -> str:

@@ -12,17 +12,17 @@ from scipy.special import expit, logit
 from hna.errors import Fault, ModelError, QuantityError
 from hna.measure.ages import AgeAxis, AgeBand
 from hna.measure.draws import normal, stream
-from hna.model.laplace import TRUSTED, Student, heavy, net, pareto_khat
+from hna.model.laplace import Student, heavy, net, pareto_khat
+from hna.model.priors import Priors, shipped_priors
+from hna.model.rules import rules
 
 Array = NDArray[np.float64]
 
 _BEND = 8
 _ROUNDS, _NEAR = 25, 1e-3
-_LOW, _HIGH = np.log(0.02), np.log(3.0)
-_LEVEL, _SLOPE = 10.0, 4.0
-"""Prior standard deviations of the curve's level and slope from end to end, logit scale: wide enough to say nothing."""
 _POINTS = 300
-_FEWEST = 0.05
+FIRST_LOOK = np.log(0.02) + (np.log(3.0) - np.log(0.02)) * net(96, 2)
+"""Logs of τ and of the bends' standard deviation where the posterior is first looked for, shape (set, 2)."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class AgeCurve:
     setting : shape (draw,), a new setting's own error, shared by all ages: what is carried to a place.
     tau : shape (draw,), between-study standard deviation.
     people : shape (age,), the reference population over which bands are read.
-    khat, effective : whether the draws may be trusted (k̂ below 0.7), and how many they amount to.
+    khat, effective : whether the draws may be trusted (k̂ below `Rules.khat_below`), and how many they amount to.
     """
 
     ages: NDArray[np.intp]
@@ -100,18 +100,19 @@ def pool_ages(
     seed: int = 0,
     name: str = "",
     draws: int = 2000,
+    priors: Priors | None = None,
 ) -> AgeCurve:
     """A smooth curve by age through the bands of several studies.
 
     ``y(k, b) ~ N(logit of the mean over b of expit f(x) + u(k), v)``, ``u(k) ~ N(0, τ²)`` one for all bands of a study,
     ``τ ~ HalfNormal(scale)``; errors that rates share (`shared`) are in the covariance of y; f is a level, a slope and bends
-    with the precision of second differences, of standard deviation ``σ ~ HalfNormal(1)``. Studies' errors are integrated
+    with the precision of second differences, of standard deviation ``σ ~ HalfNormal(Priors.curve_bends)``. Studies' errors are integrated
     out; the rest is drawn from a t at its mode for each of a set of (τ, σ) and reweighted to the exact posterior.
 
     Parameters
     ----------
     reported : rates of two studies or more.
-    scale : of the prior of τ (`PoolStandards.scale`).
+    scale : of the prior of τ (`PoolStandards.between_study_scale`).
     oldest : age at which an open band ends.
     people : shape (age,), people by single year from the youngest age reported to the oldest; None for equal numbers.
     own : by study, standard deviation of an error of its own beside τ, such as its risk of bias; shared by its bands.
@@ -119,6 +120,7 @@ def pool_ages(
         a crosswalk; None for none.
     monotone : keep only curves that rise (or only fall) with age.
     seed, name, draws : of the streams ``pool:<name>``.
+    priors : of the curve; None for the shipped ones.
 
     Raises
     ------
@@ -134,9 +136,9 @@ def pool_ages(
     if len(studies) < 2:
         remedy = "Use combine: single, with rates graduated by age"
         raise ModelError(Fault("pooling by age needs two studies or more", remedy, code="R302"))
-    problem = AgeProblem.of(reported, studies, oldest, people, own, shared)
+    problem = AgeProblem.of(reported, studies, oldest, people, own, shared, priors)
     found = solve_ages(problem, scale, draws, seed, name, monotone=monotone)
-    if not found.khat < TRUSTED:
+    if not found.khat < rules().khat_below:
         remedy = (
             "Ask for pool: {sampler: nuts} and run `hna fit`; are there enough bands, and does any contradict the rest?"
         )
@@ -185,11 +187,11 @@ def solve_ages(
     points : sets of standard deviations.
     """
     rng = stream(seed, f"pool-ages:{name}")
-    prior = np.array([scale, 1.0])
-    theta = _LOW + (_HIGH - _LOW) * net(96, 2)
+    prior = np.array([scale, problem.bends])
+    theta = FIRST_LOOK
     log_q = np.zeros(len(theta))
     log = problem.mode(theta, prior)[2]
-    for number, widen in ((96, 2.0), (points, 1.3), (3 * points, 1.5)):
+    for number, widen in ((len(theta), 2.0), (points, 1.3), (3 * points, 1.5)):
         proposal = Student.around(theta, log - log_q, widen)
         theta = proposal.draw(number, rng)
         log_q = proposal.log(theta)
@@ -205,7 +207,7 @@ def solve_ages(
         kept = problem.monotone(held @ problem.basis.T) if monotone else np.arange(len(held))
         smoothed, khat = pareto_khat(log_weight[kept])
         # The weights differ between sets of standard deviations above all: more sets, placed by these, before giving up.
-        if khat < TRUSTED:
+        if khat < rules().khat_below:
             break
     share = np.exp(smoothed)
     picked = np.searchsorted(np.cumsum(share)[:-1], (np.arange(draws) + rng.random()) / draws)
@@ -230,6 +232,7 @@ class AgeProblem:
     basis : shape (age, column).
     shared : shape (row, error), what one standard deviation of each error that rows share does to them.
     level, slope : prior standard deviations of the curve's level, and of its slope from end to end, logit scale.
+    bends : scale of the half-normal prior of the bends' standard deviation.
     """
 
     y: Array
@@ -241,8 +244,9 @@ class AgeProblem:
     people: Array
     basis: Array
     shared: Array
-    level: float = _LEVEL
-    slope: float = _SLOPE
+    level: float
+    slope: float
+    bends: float
 
     @classmethod
     def of(
@@ -253,6 +257,7 @@ class AgeProblem:
         people: ArrayLike | None,
         own: Mapping[str, float] | None = None,
         shared: ArrayLike | None = None,
+        priors: Priors | None = None,
     ) -> AgeProblem:
         """The problem of some rates; parameters as in `pool_ages`."""
         low = min(one.band.low for one in reported)
@@ -266,10 +271,12 @@ class AgeProblem:
         inside = np.array([(ages >= one.band.low) & (ages < one.band.end) for one in reported])
         weight = inside * living
         at = np.array([studies.index(one.study) for one in reported])
+        wide = priors or shipped_priors()
         spread = np.array([(own or {}).get(one, 0.0) for one in studies])
         return cls(
             y, v, spread, at, weight / weight.sum(axis=1, keepdims=True), ages, living,
             _basis(len(ages)), np.zeros((len(y), 0)) if shared is None else np.asarray(shared, dtype=float),
+            wide.curve_level, wide.curve_slope, wide.curve_bends,
         )  # fmt: skip
 
     def only(self, rows: NDArray[np.intp]) -> AgeProblem:
@@ -298,7 +305,7 @@ class AgeProblem:
         step = np.diff(curves, axis=1)
         rises, falls = (step >= 0).all(axis=1), (step <= 0).all(axis=1)
         kept = np.flatnonzero(rises if rises.sum() >= falls.sum() else falls)
-        if len(kept) < _FEWEST * len(curves):
+        if len(kept) < rules().monotone_least * len(curves):
             remedy = "The studies do not rise or fall throughout: leave monotone out"
             raise ModelError(Fault("hardly any curve through the studies is monotone", remedy, code="R301"))
         return kept

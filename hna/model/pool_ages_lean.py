@@ -9,13 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from hna.model.laplace import net
-from hna.model.pool_ages import AgeProblem
+from hna.model.pool_ages import FIRST_LOOK, AgeProblem
 
 Array = NDArray[np.float64]
 
-_POINTS = 96
-_LOW, _HIGH = np.log(0.02), np.log(3.0)
 _RIDGE = 1e-9
 
 
@@ -64,10 +61,9 @@ def _outer(values: Array) -> Array:
 
 def _best(problem: AgeProblem, scale: float) -> tuple[Array, Array, Array]:
     """Coefficients, logs of the spreads, and the coefficients' precision, at the likeliest of a set of spreads."""
-    theta = _LOW + (_HIGH - _LOW) * net(_POINTS, 2)
-    b, root, log = problem.mode(theta, np.array([scale, 1.0]))
+    b, root, log = problem.mode(FIRST_LOOK, np.array([scale, problem.bends]))
     best = int(np.argmax(log))
-    return b[best], theta[best], root[best] @ root[best].T
+    return b[best], FIRST_LOOK[best], root[best] @ root[best].T
 
 
 def _bands(problem: AgeProblem, b: Array) -> tuple[Array, Array]:

@@ -11,15 +11,12 @@ from numpy.typing import NDArray
 
 from hna.measure.draws import normal, stream
 from hna.model.fit_sampler import Diagnostics, quietly, sample_model, until_passed
-from hna.model.laplace import net
-from hna.model.pool_ages import AgeProblem
+from hna.model.pool_ages import FIRST_LOOK, AgeProblem
 from hna.model.pool_ages_part import Asked
 
 Array = NDArray[np.float64]
 
 _BAND_RATES = "bands"
-_NET = 96
-_LOW, _HIGH = np.log(0.02), np.log(3.0)
 
 
 def sample_ages(
@@ -82,7 +79,11 @@ def age_model(pm: Any, problem: AgeProblem, scale: float) -> Any:
         straight = z[: aim.given] * pm.math.concatenate([[stretch], np.ones(aim.given - 1)])
         straight = aim.centre - pm.math.dot(aim.lean, bends) + pm.math.dot(aim.root, straight)
         b = pm.Deterministic("b", pm.math.concatenate([straight, bends]))
-        prior = bend**2 + (score**2).sum() + ((straight / problem.spread(np.zeros(2))[: aim.given]) ** 2).sum()
+        prior = (
+            (bend / problem.bends) ** 2
+            + (score**2).sum()
+            + ((straight / problem.spread(np.zeros(2))[: aim.given]) ** 2).sum()
+        )
         moved = pm.math.log(stretch) - pm.math.log(root).sum() - pm.math.log1pexp(-wave)
         pm.Potential("prior", moved - 0.5 * prior)
         rate = pm.math.sigmoid(pm.math.dot(problem.basis, b))
@@ -134,8 +135,8 @@ class _Aim:
     @classmethod
     def of(cls, problem: AgeProblem, scale: float) -> _Aim:
         """From the Gaussian at the mode of coefficients, at the likeliest of some standard deviations."""
-        theta = _LOW + (_HIGH - _LOW) * net(_NET, 2)
-        mode, roots, log = problem.mode(theta, np.array([scale, 1.0]))
+        theta = FIRST_LOOK
+        mode, roots, log = problem.mode(theta, np.array([scale, problem.bends]))
         best = int(log.argmax())
         precision = 1 / problem.spread(theta[best]) ** 2
         given = min(2, len(precision))
@@ -149,7 +150,7 @@ class _Aim:
         apart = np.exp(2 * theta[best, 0]) + problem.own**2 + 1 / np.bincount(problem.at, 1 / problem.v)
         return cls(
             given, centre, lean, np.linalg.cholesky(inverse), turn, np.maximum(gain, 0.0), pull,
-            float(1 / (1 / apart).sum()), float(max(gain.max(initial=1.0), 1.0) ** -0.5),
+            float(1 / (1 / apart).sum()), float(max(gain.max(initial=0.0), problem.bends**-2) ** -0.5),
         )  # fmt: skip
 
 

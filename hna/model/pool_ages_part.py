@@ -21,6 +21,7 @@ from hna.model.pool_ages_lean import LeftOutOfCurve, leant, left_out
 from hna.model.pool_grid import mean_kept
 from hna.model.pool_part import as_one, check_pool, logit_variance, pooled_source
 from hna.model.pool_standards import PoolStandards, read_pool_standards
+from hna.model.priors import Priors, read_priors
 from hna.model.rates_parts import Part, reference
 from hna.model.spec import Model
 from hna.model.strata import Layers
@@ -42,6 +43,7 @@ class Asked:
     people : shape (age,), England's, over which bands are read.
     oldest : age at which an open band ends.
     scale : of the prior of the between-study standard deviation.
+    priors : of the curve.
     monotone : whether the curve only rises or only falls.
     name : of the streams; one for both sexes, so that the new setting is the same.
     key : fingerprint of all of these, of draws and of the seed.
@@ -55,6 +57,7 @@ class Asked:
     people: Array
     oldest: int
     scale: float
+    priors: Priors
     monotone: bool
     name: str
     key: str
@@ -69,13 +72,13 @@ class Asked:
     @property
     def problem(self) -> AgeProblem:
         """What is known of the curve."""
-        return AgeProblem.of(self.reported, self.studies, self.oldest, self.people, self.own, self.shared)
+        return AgeProblem.of(self.reported, self.studies, self.oldest, self.people, self.own, self.shared, self.priors)
 
     def laplace(self, seed: int, draws: int) -> AgeCurve:
         """The curve by nested Laplace; R391 if its weights may not be trusted."""
         return pool_ages(
             self.reported, self.scale, oldest=self.oldest, people=self.people, own=self.own, shared=self.shared,
-            monotone=self.monotone, seed=seed, name=self.name, draws=draws,
+            monotone=self.monotone, seed=seed, name=self.name, draws=draws, priors=self.priors,
         )  # fmt: skip
 
 
@@ -89,10 +92,10 @@ def curves_asked(
     ModelError
         R301 to R304 from the gate; R302 for fewer than two studies; R311 if a transport error is stated as well.
     """
-    check_pool(model, parts, fewest=2, same_ages=False)
+    check_pool(model, parts, same_ages=False)
     judged = model.prevalence.judged
     span = None if judged is None else (judged.relative[0], judged.relative[1])
-    standards = read_pool_standards(shelf)
+    standards, priors = read_pool_standards(shelf), read_priors(shelf)
     england = reference(shelf)
     monotone = model.prevalence.pool is not None and model.prevalence.pool.monotone
     found = []
@@ -124,9 +127,10 @@ def curves_asked(
         sources = tuple(dict.fromkeys(error for one in moved for error in one))
         shared = np.array([[one.get(error, 0.0) for error in sources] for one in moved]).reshape(len(moved), -1)
         also = [sources, shared] if sources else []
-        key = fingerprint(told, own, people, oldest, standards.scale, monotone, name, sex, seed, draws, *also)
+        scale, prior = standards.between_study_scale, priors.of("curve")
+        key = fingerprint(told, own, people, oldest, scale, prior, monotone, name, sex, seed, draws, *also)
         found.append(
-            Asked(sex, tuple(reported), own, people, oldest, standards.scale, monotone, name, key, sources, shared)
+            Asked(sex, tuple(reported), own, people, oldest, scale, priors, monotone, name, key, sources, shared)
         )
     return tuple(found)
 
@@ -184,7 +188,7 @@ def pooled_by_age_part(
 
 def _leaving(rows: Sequence[LeftOutOfCurve], standards: PoolStandards) -> tuple[str, set[str]]:
     """What leaving one study out does, in words, and W331 for one in tension with the others; R332 if it conflicts."""
-    beyond = [row for row in rows if row.conflict > standards.refuse]
+    beyond = [row for row in rows if row.conflict > standards.conflict_refuse]
     if beyond:
         told = [f"{row.study}: {row.conflict:.1f} standard deviations from the others" for row in beyond]
         remedy = "Use combine: mixture or envelope, and say what differs; precision cannot settle a conflict"
@@ -195,7 +199,7 @@ def _leaving(rows: Sequence[LeftOutOfCurve], standards: PoolStandards) -> tuple[
         f"leaving one study out gives {low.times:.2f} (without {low.study}) to {high.times:.2f} times (without {high.study}) the "
         f"pooled rate; furthest from what the others predict is {far.study}, by {far.conflict:.1f} standard deviations"
     )
-    return said, {"W331"} if far.conflict > standards.warn else set()
+    return said, {"W331"} if far.conflict > standards.conflict_warn else set()
 
 
 def _curve(model: Model, shelf: Shelf, asked: Asked, draws: int, seed: int) -> tuple[AgeCurve, str]:

@@ -19,6 +19,7 @@ from hna.model.pool import Pooled, gate, pool
 from hna.model.pool_grid import mean_kept
 from hna.model.pool_standards import PoolStandards, read_pool_standards
 from hna.model.rates_parts import Part
+from hna.model.rules import rules
 from hna.model.spec import Model
 from hna.model.strata import Layers
 
@@ -26,6 +27,7 @@ Array = NDArray[np.float64]
 
 _FIELD = "prevalence.sources"
 _TOLD = 4
+_TO_JOIN = 2
 
 
 def pooled_part(
@@ -71,7 +73,7 @@ def pooled_part(
     sexes = parts[0].layers.sexes
     standards = read_pool_standards(shelf)
     if not how.whole:  # studies that agree only once they are corrected are shown before that
-        standards = replace(standards, refuse=np.inf)
+        standards = replace(standards, conflict_refuse=np.inf)
     judged = model.prevalence.judged
     span = None if judged is None else (judged.relative[0], judged.relative[1])
     tables = [sampling_of(part.layers.table, defaults.design_effect, span) for part in parts]
@@ -128,13 +130,12 @@ def as_one(parts: list[Part], layers: Layers, key: str) -> Part:
     return Part(layers, 0.0, 0.0, parts[0].staleness, why, key, members, assumed)
 
 
-def check_pool(model: Model, parts: list[Part], fewest: int = 3, same_ages: bool = True) -> None:
+def check_pool(model: Model, parts: list[Part], *, same_ages: bool = True) -> None:
     """Refuse studies that cannot be pooled.
 
     Parameters
     ----------
-    fewest : studies, at least.
-    same_ages : whether all must cover the same ages.
+    same_ages : whether all must cover the same ages; else two studies will do, for they are joined by a curve.
 
     Raises
     ------
@@ -154,12 +155,12 @@ def check_pool(model: Model, parts: list[Part], fewest: int = 3, same_ages: bool
     twice = sorted({name for name in surveys if surveys.count(name) > 1})
     if twice:
         faults.append(Fault("one survey is pooled twice", "Use one table of it", field=_FIELD, rows=twice, code="R303"))
-    if len(parts) < fewest and not same_ages:
+    if len(parts) < _TO_JOIN and not same_ages:
         remedy = "Use combine: single, with rates graduated by age"
         faults.append(
             Fault("pooling by age needs two studies or more", remedy, field="prevalence.combine", code="R302")
         )
-    elif len(parts) < fewest:
+    elif len(parts) < rules().fewest_pooled and same_ages:
         remedy = "Use combine: single for one study, mixture or envelope for two"
         what = f"random effects of {len(parts)} {'study' if len(parts) == 1 else 'studies'}: Knapp–Hartung needs three"
         faults.append(Fault(what, remedy, field="prevalence.combine", code="R302"))

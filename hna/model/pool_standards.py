@@ -4,26 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import Field
-
-from hna.evidence.record import Record
 from hna.evidence.shelf import Shelf
-from hna.model.defaults import read_standard
+from hna.model.defaults import Some, read_values
 
 FILE = "data/standards/pooling.yaml"
-
-
-class _Value(Record):
-    value: float = Field(gt=0)
-    because: str
-
-
-class _Fields(Record):
-    between_study_scale: _Value
-    sensitivity_scale: _Value
-    conflict_warn: _Value
-    conflict_refuse: _Value
-    vacuous_odds_ratio: _Value
 
 
 @dataclass(frozen=True)
@@ -32,17 +16,17 @@ class PoolStandards:
 
     Parameters
     ----------
-    scale, sensitivity : of the half-normal prior of the between-study standard deviation, logit scale.
-    warn, refuse : standardised differences between one study and the others.
-    vacuous : ratio of a prediction interval's upper to its lower odds above which it says nothing.
-    because : reason of each, by its name in the file.
+    between_study_scale, sensitivity_scale : of the half-normal prior of the between-study standard deviation, logit scale.
+    conflict_warn, conflict_refuse : standardised differences between one study and the others.
+    vacuous_odds_ratio : of a prediction interval's upper to its lower odds, above which it says nothing.
+    because : reason of each, by its name.
     """
 
-    scale: float
-    sensitivity: float
-    warn: float
-    refuse: float
-    vacuous: float
+    between_study_scale: Some
+    sensitivity_scale: Some
+    conflict_warn: Some
+    conflict_refuse: Some
+    vacuous_odds_ratio: Some
     because: dict[str, str]
 
 
@@ -54,9 +38,4 @@ def read_pool_standards(shelf: Shelf) -> PoolStandards:
     SourceError
         If the file is wrong.
     """
-    fields = read_standard(shelf, FILE, _Fields)
-    return PoolStandards(
-        fields.between_study_scale.value, fields.sensitivity_scale.value, fields.conflict_warn.value,
-        fields.conflict_refuse.value, fields.vacuous_odds_ratio.value,
-        {name: getattr(fields, name).because for name in _Fields.model_fields},
-    )  # fmt: skip
+    return read_values(shelf, FILE, PoolStandards)

@@ -18,6 +18,7 @@ from hna.measure.ages import AgeAxis, AgeBand, common_refinement
 from hna.measure.estimate import Estimate
 from hna.model.correction import NO_CORRECTIONS, WHOLE, Correcting, Corrections, corrected, corrections_of, told_of
 from hna.model.defaults import Defaults
+from hna.model.rules import off_mean, rules
 from hna.model.spec import Model
 from hna.model.spec_rate import UsedSource
 from hna.model.strata import Layers, layers_of, split_by
@@ -123,12 +124,12 @@ def make_part(
     if errors.study is not None:
         study, why = errors.study, errors.because or ""
     elif risk is not None:
-        study, why = defaults.study[risk], f"default for {risk} risk of bias"
+        study, why = defaults.study_error[risk], f"default for {risk} risk of bias"
     else:
-        study, why = defaults.study["high"], "default for a study that was not appraised"
+        study, why = defaults.study_error["high"], "default for a study that was not appraised"
     reasons = {"study": why}
-    transport = defaults.transport if errors.transport is None else errors.transport
-    staleness = defaults.staleness if errors.staleness is None else errors.staleness
+    transport = defaults.transport_error if errors.transport is None else errors.transport
+    staleness = defaults.staleness_error if errors.staleness is None else errors.staleness
     reasons["transport"] = "default" if errors.transport is None else errors.because or ""
     reasons["staleness"] = "default" if errors.staleness is None else errors.because or ""
     year = source.citation.year
@@ -293,7 +294,7 @@ def spread_over(values: Array, part: Part, sexes: Sequence[str]) -> Array:
 
 
 def check_mean(rates: Estimate) -> None:
-    """The mean of the draws is the published rate, to within Monte Carlo error or half a per cent (R141).
+    """The mean of the draws is the published rate (`hna.model.rules.off_mean`).
 
     Raises
     ------
@@ -302,8 +303,7 @@ def check_mean(rates: Estimate) -> None:
     """
     drawn = rates.draws.transpose(..., "draw").values
     headline = rates.headline.values
-    error = 4 * drawn.std(axis=-1) / np.sqrt(drawn.shape[-1])
-    off = np.abs(drawn.mean(axis=-1) - headline) > np.maximum(error, 0.005 * headline)
+    off = off_mean(drawn.mean(axis=-1), drawn.std(axis=-1), drawn.shape[-1], headline)
     if off.any():
         rows = [
             f"published {headline[tuple(at)]:.5g}, mean of draws {drawn[tuple(at)].mean():.5g}"
@@ -331,13 +331,13 @@ def flags_of(model: Model, parts: Sequence[Part], held: Sequence[Part], ages: Ag
     flags = dict.fromkeys(flag for part in held for flag in part.layers.flags)
     if any("default" in reason for part in parts for reason in part.reasons.values()):
         flags["W131"] = None
-    if any(part.source.applicability and part.source.applicability.poor for part in held):
+    if any(part.source.applicability and part.source.applicability.poor(rules().poor_fit) for part in held):
         flags["W161"] = None
     if any(part.layers.table.sex_missing for part in parts):
         flags["W103"] = None
     if any(part.source.study.frame == "household" for part in parts):
         flags["W522"] = None
-    if ages.widest > 10 or (len(ages.bands) == 1 and ages.bands[0].high is None):
+    if ages.widest > rules().wide_band or (len(ages.bands) == 1 and ages.bands[0].high is None):
         flags["W202"] = None
     if not model.best_practice:
         flags["W902"] = None

@@ -14,17 +14,12 @@ from scipy.special import expit
 from hna.errors import AxisError, Fault, ModelError, QuantityError
 from hna.measure.draws import check_level
 from hna.model.fit_sampler import Diagnostics, quietly, sample_model, until_passed
-from hna.model.laplace import TRUSTED
 from hna.model.local import refuse_use
+from hna.model.priors import Priors, shipped_priors
+from hna.model.rules import rules
 from hna.model.spatial_laplace import MapProblem, solve_map
 
 Array = NDArray[np.float64]
-
-_INTERCEPT, _COEFFICIENT = 5.0, 2.5
-"""Prior standard deviations, logit or log scale, of the intercept and of standardised covariates: wide."""
-
-FEWEST = 30
-"""Areas below which a spatial share cannot be told from chance (methods §4.5)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +120,7 @@ class Smoothed:
     observed : shape (area,), the area's own rate or ratio.
     engine : laplace, nutpie or pymc.
     diagnostics : of the sampler; None under Laplace.
-    khat, effective : of Laplace's importance weights (below 0.7 they may be trusted), and how many draws they amount to.
+    khat, effective : of Laplace's importance weights (below `Rules.khat_below` they may be trusted), and how many draws they amount to.
     """
 
     areas: tuple[str, ...]
@@ -159,12 +154,13 @@ def check_counts(areas: int, kind: str) -> None:
     Raises
     ------
     ModelError
-        R431 for a synthetic estimate, which holds no local information; R432 for fewer than thirty areas.
+        R431 for a synthetic estimate, which holds no local information; R432 for fewer areas than `Rules.map_areas`.
     """
     if kind == "synthetic":
         refuse_use("smoothing")
-    if areas < FEWEST:
-        remedy = f"Use at least {FEWEST}, or each area's own rate with its interval"
+    fewest = rules().map_areas
+    if areas < fewest:
+        remedy = f"Use at least {fewest}, or each area's own rate with its interval"
         raise ModelError(Fault(f"{areas} areas are too few for a spatial model", remedy, code="R432"))
 
 
@@ -181,12 +177,13 @@ def smooth(
     tune: int = 1000,
     seed: int = 0,
     name: str = "smooth",
+    priors: Priors | None = None,
 ) -> Smoothed:
     """Rates smoothed over a map.
 
     ``cases ~ Binomial(size, expit η)`` or ``Poisson(size·exp η)`` with size the expected number; ``η = α + Xβ +
-    σ(√(1 − ρ)·θ + √ρ·φ)``, θ independent standard normals, φ the map's scaled spatial effects, ``σ ~ HalfNormal(1)``,
-    ``ρ ~ Beta(½, ½)``.
+    σ(√(1 − ρ)·θ + √ρ·φ)``, θ independent standard normals, φ the map's scaled spatial effects, ``σ ~ HalfNormal(s)``,
+    ``ρ ~ Beta(a, a)`` with s and a of `Priors`: 1 and ½.
 
     Parameters
     ----------
@@ -196,10 +193,11 @@ def smooth(
     family : binomial or poisson.
     covariates : shape (area, covariate) or None; standardised here.
     method : laplace (nested, importance resampled), nutpie or pymc (NUTS); auto takes laplace where its Pareto k̂ is below
-        0.7, and nutpie where it is not.
+        `Rules.khat_below`, and nutpie where it is not.
     draws : posterior draws; NUTS runs four chains of half as many, and again with more until the diagnostics pass.
     tune, seed : of the sampler.
     name : of the stream of nested Laplace.
+    priors : None for the shipped ones.
 
     Raises
     ------
@@ -211,11 +209,11 @@ def smooth(
     ----------
     Riebler A, Sorbye SH, Simpson D, Rue H. Stat Methods Med Res 2016;25:1145-1165. doi 10.1177/0962280216660421.
     """
-    problem = map_problem(cases, size, borders, kind=kind, family=family, covariates=covariates)
+    problem = map_problem(cases, size, borders, kind=kind, family=family, covariates=covariates, priors=priors)
     observed = problem.cases / problem.size
     if method in ("auto", "laplace"):
         held = solve_map(problem, draws, seed, name)
-        if held.khat < TRUSTED:
+        if held.khat < rules().khat_below:
             rate = rate_of(held.eta, family)
             return Smoothed(
                 borders.areas, rate, held.sigma, held.share, observed, "laplace", None, held.khat, held.effective
@@ -252,6 +250,7 @@ def map_problem(
     kind: Literal["recorded", "synthetic"],
     family: Literal["binomial", "poisson"] = "binomial",
     covariates: ArrayLike | None = None,
+    priors: Priors | None = None,
 ) -> MapProblem:
     """Counts of a map as a posterior to be solved, arguments as in `smooth`.
 
@@ -270,7 +269,9 @@ def map_problem(
     spread = given.std(axis=0)
     x = (given - given.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     design = np.column_stack([np.ones(len(y)), x])
-    return MapProblem(y, n, family, design, np.array([_INTERCEPT, *[_COEFFICIENT] * x.shape[1]]), borders.basis, 1.0)
+    wide = priors or shipped_priors()
+    prior = np.array([wide.map_intercept, *[wide.map_coefficient] * x.shape[1]])
+    return MapProblem(y, n, family, design, prior, borders.basis, wide.map_effect, wide.map_share)
 
 
 def rate_of(eta: Array, family: str) -> Array:
@@ -290,7 +291,7 @@ def sample_map(
     with pm.Model() as model:
         b = pm.Normal("b", 0.0, problem.prior, shape=len(problem.prior))
         sigma = pm.HalfNormal("sigma", problem.scale)
-        share = pm.Beta("share", 0.5, 0.5)
+        share = pm.Beta("share", problem.mixing, problem.mixing)
         own = pm.Normal("own", 0.0, 1.0, shape=len(problem.cases))
         weight = pm.Normal("weight", 0.0, 1.0, shape=problem.basis.shape[1])
         effect = pm.math.sqrt(1 - share) * own + pm.math.sqrt(share) * pm.math.dot(problem.basis, weight)

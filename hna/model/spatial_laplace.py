@@ -17,7 +17,8 @@ from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from hna.measure.draws import stream
-from hna.model.laplace import TRUSTED, Student, net, pareto_khat
+from hna.model.laplace import Student, net, pareto_khat
+from hna.model.rules import rules
 
 Array = NDArray[np.float64]
 Family = Literal["binomial", "poisson"]
@@ -36,7 +37,7 @@ class MapProblem:
     """Counts of areas with a linear predictor of covariates and spatially structured effects.
 
     ``η = D·b + σ(√(1 − ρ)·θ + √ρ·B·w)`` with θ and w independent standard normals, ``b ~ N(0, prior²)``,
-    ``σ ~ HalfNormal(scale)``, ``ρ ~ Beta(½, ½)``; ``cases ~ Binomial(size, expit η)`` or ``Poisson(size·exp η)``.
+    ``σ ~ HalfNormal(scale)``, ``ρ ~ Beta(mixing, mixing)``; ``cases ~ Binomial(size, expit η)`` or ``Poisson(size·exp η)``.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ class MapProblem:
     design : shape (area, coefficient), a column of ones first.
     prior : shape (coefficient,), prior standard deviations.
     basis : B, shape (area, column), scaled.
-    scale : of the prior of σ.
+    scale, mixing : of the priors of σ and ρ.
     """
 
     cases: Array
@@ -55,6 +56,7 @@ class MapProblem:
     prior: Array
     basis: Array
     scale: float
+    mixing: float
 
     def log_likelihood(self, eta: Array) -> Array:
         """Of each area, shape (..., area), up to a constant."""
@@ -96,7 +98,7 @@ class MapDraws:
     ----------
     eta : shape (draw, area).
     sigma, share : shape (draw,).
-    khat : Pareto shape of the importance weights; below 0.7 they may be trusted.
+    khat : Pareto shape of the importance weights; below `Rules.khat_below` they may be trusted.
     effective : number of equally weighted draws that the weights amount to.
     """
 
@@ -233,13 +235,13 @@ def _solve_map(problem: MapProblem, draws: int, rng: np.random.Generator, points
             log[n] = mode.log
             if many:
                 eta[n], weight[n] = mode.drawn(problem, *_prior_draws(problem, one, many, rng))
-        prior = _log_prior(theta, problem.scale)
+        prior = _log_prior(problem, theta)
         log += prior
         if not many:
             continue
         smoothed, khat = pareto_khat((weight + (prior - log_q)[:, None]).ravel())
         # The weights differ between sets of (σ, ρ) above all: more sets, placed by these, before giving up.
-        if khat < TRUSTED:
+        if khat < rules().khat_below:
             break
     share = np.exp(smoothed)
     chosen = rng.permutation(np.searchsorted(np.cumsum(share)[:-1], (np.arange(draws) + rng.random()) / draws))
@@ -259,8 +261,8 @@ def _prior_draws(problem: MapProblem, theta: Array, many: int, rng: np.random.Ge
     return coefficients @ problem.design.T + effect, rng.standard_normal((many, areas))
 
 
-def _log_prior(theta: Array, scale: float) -> Array:
+def _log_prior(problem: MapProblem, theta: Array) -> Array:
     """Of log σ and logit ρ, shape (set,), up to a constant."""
-    spread = theta[:, 0] - 0.5 * (np.exp(theta[:, 0]) / scale) ** 2
-    found: Array = spread - 0.5 * (np.logaddexp(0.0, theta[:, 1]) + np.logaddexp(0.0, -theta[:, 1]))
+    spread = theta[:, 0] - 0.5 * (np.exp(theta[:, 0]) / problem.scale) ** 2
+    found: Array = spread - problem.mixing * (np.logaddexp(0.0, theta[:, 1]) + np.logaddexp(0.0, -theta[:, 1]))
     return found

@@ -223,7 +223,7 @@ def fit(
     sample : one row a person (outcome 0 or 1), or one row a cell (``cases / size``); text or number columns.
     spec : the formula, or a `Spec`.
     method : laplace (nested, importance resampled), nutpie or pymc (NUTS); auto takes laplace where its Pareto k̂ is below
-        0.7, and nutpie where it is not.
+        `Rules.khat_below`, and nutpie where it is not.
     draws : posterior draws; NUTS runs four chains of half as many.
     tune, seed : of the sampler.
     store : folder in which fits are kept; the same cells, spec, method, draws and seed are then fitted once.

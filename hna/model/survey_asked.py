@@ -15,6 +15,7 @@ from hna.evidence.shelf import Shelf
 from hna.evidence.survey import AGE, AREA, SEX, SPLIT, Measures, Survey, read_measures, read_survey
 from hna.measure.ages import AgeAxis
 from hna.model.places import check_placed
+from hna.model.priors import read_priors
 from hna.model.spec import Model
 from hna.model.spec_places import SurveyUse
 from hna.model.survey_formula import Formula
@@ -90,7 +91,8 @@ def asked_survey(model: Model, shelf: Shelf) -> AskedSurvey:
         raise ModelError(Fault("there is no survey", remedy, field=SURVEY_FIELD))
     check_placed(model, SURVEY_FIELD)
     survey = read_survey(shelf, use.sample)
-    spec = Spec(use.formula, area=AREA, weights="weight" if use.weighted and "weight" in survey.table else "")
+    weights = "weight" if use.weighted and "weight" in survey.table else ""
+    spec = Spec(use.formula, area=AREA, weights=weights, priors=read_priors(shelf))
     names = _columns(use)
     sexes, survey = _sexes(model, survey, SEX in names)
     ages, survey = _ages(model, survey, AGE in names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from hna.errors import Fault, ModelError
 from hna.model.fit_sampler import Diagnostics, quietly, sample_model, until_passed
 from hna.model.fit_store import fingerprint
 from hna.model.laplace import Draws, Problem, solve
+from hna.model.priors import Priors, shipped_priors
 from hna.model.survey_cells import Cells, cells, complete, labels
 from hna.model.survey_formula import Coding, Formula
 
@@ -35,19 +36,13 @@ class Spec:
         columns; a name with blanks goes between back-ticks.
     area : the grouping that is mapped; blank: the ``(1 | …)`` of one column that has most levels in the sample.
     weights : column of design weights, or blank.
-    coefficient, intercept : prior standard deviations, logit scale, of standardised coefficients and the intercept.
-    group : scale of the half-normal priors of groups' standard deviations.
-    between : scale (and mode) of the Rayleigh prior of the areas' standard deviation: areas differ, so none is pooled
-        away entirely where a small survey cannot tell.
+    priors : None for the shipped ones.
     """
 
     formula: str
     area: str = ""
     weights: str = ""
-    coefficient: float = 2.5
-    intercept: float = 5.0
-    group: float = 1.0
-    between: float = 0.5
+    priors: Priors | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +58,12 @@ class Prepared:
 
     def fingerprint(self, *more: object) -> str:
         """Of everything that a fit rests on, and of how it is made."""
-        return fingerprint(self.cells.table, self.cells.cases, self.cells.size, asdict(self.spec), _MODEL, *more)
+        spec = self.spec
+        priors = (spec.priors or shipped_priors()).of("survey")
+        held = self.cells
+        return fingerprint(
+            held.table, held.cases, held.size, [spec.formula, spec.area, spec.weights], priors, _MODEL, *more
+        )
 
     def run(
         self, method: Method, draws: int, tune: int, seed: int, name: str = ""
@@ -148,10 +148,12 @@ def _problem(summed: Cells, coding: Coding, area: str, spec: Spec) -> tuple[Prob
         group.append(np.full(block.shape[1], len(blocks), dtype=np.intp))
         blocks.append(block)
     design = np.column_stack(blocks)
-    prior = np.full(design.shape[1], spec.coefficient)
-    prior[0] = spec.intercept
-    scale, power = np.full(len(blocks), spec.group), np.zeros(len(blocks))
-    scale[0], power[0] = spec.between, 1.0
+    priors = spec.priors or shipped_priors()
+    prior = np.full(design.shape[1], priors.survey_coefficient)
+    prior[0] = priors.survey_intercept
+    scale, power = np.full(len(blocks), priors.survey_groups), np.zeros(len(blocks))
+    # The areas' prior is a Rayleigh: areas differ, so none is pooled away entirely where a small survey cannot tell.
+    scale[0], power[0] = priors.survey_areas, 1.0
     return Problem(
         summed.cases, summed.size, design, np.concatenate(group), prior, coding.positions(summed.table, area, known=True),
         len(coding.levels[area]), scale, power,

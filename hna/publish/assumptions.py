@@ -162,7 +162,6 @@ def noted(note: str, facts: NeedFacts, refs: Mapping[str, int]) -> str:
 def _errors(facts: NeedFacts, sizes: Mapping[str, float], because: Mapping[str, str]) -> Iterator[str]:
     """What is assumed of errors beyond sampling: a sentence and its reason, those with one reason together."""
     defaults = facts.answer.rates.defaults.because
-    kept = {"study": "study_error", "transport": "transport_error", "staleness": "staleness_error"}
     reasons: dict[str, list[str]] = {}
     for name, (title, what) in _TERMS.items():
         size = sizes[name]
@@ -176,7 +175,7 @@ def _errors(facts: NeedFacts, sizes: Mapping[str, float], because: Mapping[str, 
         )
         why = because[name]
         if why.startswith("default"):
-            why = f"By {why}: {defaults.get(kept[name], '')}"
+            why = f"By {why}: {defaults.get(f'{name}_error', '')}"
         reasons.setdefault(why, []).append(said)
     for why, lines in reasons.items():
         yield f"{'. '.join(lines)}. {wording.sentence(why)}"

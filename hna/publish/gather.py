@@ -16,6 +16,7 @@ from importlib.metadata import version
 
 from hna.evidence.source import AreasSource, KnownSource, PopulationSource, PrevalenceSource
 from hna.measure.estimate import Cited
+from hna.model.rules import rules
 from hna.publish import wording
 from hna.publish.content import Cell, Column, Paragraph, Part, Table
 from hna.publish.facts import NeedFacts
@@ -60,7 +61,7 @@ def _items(held: Sequence[NeedFacts], citations: Sequence[Cited], level: float) 
     studies = [source for source in citations if isinstance(source, PrevalenceSource)]
     read: Counter[str] = Counter(source.read_from for source in studies)
     bias: Counter[str] = Counter(source.appraisal.overall or "not appraised" for source in studies)
-    poor = sum(1 for source in studies if source.applicability and source.applicability.poor)
+    poor = sum(1 for source in studies if source.applicability and source.applicability.poor(rules().poor_fit))
     others = [
         f"{_count(citations, kind)} {name}"
         for kind, name in (

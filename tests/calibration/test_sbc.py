@@ -25,11 +25,13 @@ from scipy.stats import chi2
 
 from hna.measure.ages import AgeAxis, AgeBand
 from hna.model.fit_sampler import until_passed
-from hna.model.laplace import TRUSTED, Problem, solve
+from hna.model.laplace import Problem, solve
 from hna.model.pool import sample
 from hna.model.pool_ages import AgeProblem, Reported, solve_ages
 from hna.model.pool_ages_nuts import sample_ages
 from hna.model.pool_grid import solve as solve_pool
+from hna.model.priors import shipped_priors
+from hna.model.rules import rules
 from hna.model.spatial import neighbours
 from hna.model.spatial_laplace import MapProblem, solve_map
 from hna.model.survey import sample_problem
@@ -188,7 +190,7 @@ def test_curves_by_age():
     for n in range(1000 if FULL else 40):
         problem, mean, truth = curve(rng)
         found = solve_ages(problem, 0.5, max(400, DRAWS), n, "sbc", points=100)
-        trusted += found.khat < TRUSTED
+        trusted += found.khat < rules().khat_below
         log_odds = found.columns @ problem.basis.T
         setting = found.tau * rng.standard_normal(len(found.tau))
         drawn = {"level": found.columns[:, 0], "tau": found.tau, "at 70": log_odds[:, 30]}
@@ -216,7 +218,7 @@ def counted_map(rng: np.random.Generator):
     size = rng.integers(10, 200, areas).astype(float)
     cases = rng.binomial(size.astype(int), expit(eta)).astype(float)
     truth = {"sigma": sigma, "share": share, "eta": eta[0], "island": eta[-1], "rate": expit(eta[:12])}
-    return MapProblem(cases, size, "binomial", design, prior, borders.basis, 1.0), truth
+    return MapProblem(cases, size, "binomial", design, prior, borders.basis, 1.0, 0.5), truth
 
 
 def test_maps_by_nested_laplace():
@@ -227,7 +229,7 @@ def test_maps_by_nested_laplace():
     for n in range(1000 if FULL else 40):
         problem, truth = counted_map(rng)
         found = solve_map(problem, max(400, DRAWS), n, "sbc", points=60, each=40)
-        trusted += found.khat < TRUSTED
+        trusted += found.khat < rules().khat_below
         drawn = {"sigma": found.sigma, "share": found.share, "eta": found.eta[:, 0], "island": found.eta[:, -1]}
         more, true = need_and_gap(rng, expit(found.eta[:, :12]).T, truth.pop("rate"))
         for name, values in (drawn | more).items():
@@ -270,7 +272,7 @@ def test_samplers_agree_on_a_curve_by_age(sampler, seed, wide):
     """
     problem, _, _ = curve(np.random.default_rng(seed))
     if wide:
-        problem = replace(problem, level=AgeProblem.level, slope=AgeProblem.slope)
+        problem = replace(problem, level=shipped_priors().curve_level, slope=shipped_priors().curve_slope)
     # Steps as short as those of `hna fit`.
     held, diagnostics = until_passed(
         lambda number, accept: sample_ages(
@@ -297,6 +299,6 @@ def test_samplers_agree_on_a_curve_by_age(sampler, seed, wide):
     }  # fmt: skip
     AGREEMENT.write_text(json.dumps(told, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
     assert diagnostics.passed, diagnostics.words
-    assert found.khat < TRUSTED
+    assert found.khat < rules().khat_below
     assert mean < limit
     assert sd < limit

@@ -20,6 +20,7 @@ from hna.model.fit_store import FOLDER, keep
 from hna.model.pool_ages_part import curves_asked
 from hna.model.rates import make_rates
 from hna.model.rates_parts import make_part
+from hna.model.rules import rules
 from hna.model.spec import Model
 
 SOURCE = """id: {name}
@@ -138,7 +139,7 @@ def test_a_sampler_is_asked_for_ahead(shelf):
 
 
 def test_weights_that_may_not_be_trusted_ask_for_a_fit(shelf, monkeypatch):
-    monkeypatch.setattr("hna.model.pool_ages.TRUSTED", -9.0)
+    monkeypatch.setattr("hna.model.pool_ages.rules", lambda: replace(rules(), khat_below=-9.0))
     with pytest.raises(HnaError, match="hna fit dementia") as told:
         make_rates(model(), shelf, 300, 1)
     assert told.value.codes == ("R393",)

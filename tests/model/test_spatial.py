@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.special import expit
 
 from hna.errors import AxisError, ModelError
 from hna.model.fit_sampler import Diagnostics
+from hna.model.rules import rules
 from hna.model.spatial import neighbours, smooth
 
 FULL = os.environ.get("HNA_CALIBRATION") == "full"
@@ -103,7 +105,7 @@ def test_a_measure_of_the_area_explains_what_it_can():
 
 def test_laplace_insisted_on_is_refused_where_it_may_not_be_trusted(monkeypatch):
     borders, _, cases, size = counted()
-    monkeypatch.setattr("hna.model.spatial.TRUSTED", -1.0)
+    monkeypatch.setattr("hna.model.spatial.rules", lambda: replace(rules(), khat_below=-1.0))
     with pytest.raises(ModelError) as told:
         smooth(cases, size, borders, kind="recorded", method="laplace")
     assert told.value.codes == ("R392",)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
 from hna.errors import HnaError, ModelError, SourceError
+from hna.model.rules import rules
 from hna.model.survey import Spec, fit
 from hna.model.survey_cells import labels
 from hna.model.survey_formula import Formula
@@ -239,7 +242,7 @@ def test_names_between_back_ticks_and_crossed():
 
 
 def test_laplace_insisted_on_is_refused_where_it_may_not_be_trusted(monkeypatch):
-    monkeypatch.setattr("hna.model.laplace.TRUSTED", -1.0)
+    monkeypatch.setattr("hna.model.laplace.rules", lambda: replace(rules(), khat_below=-1.0))
     with pytest.raises(ModelError) as told:
         fit(SAMPLE, FORMULA, method="laplace", **QUICK)
     assert told.value.codes == ("R392",)
