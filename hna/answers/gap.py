@@ -39,6 +39,8 @@ def figures(
 ) -> dict[str, Figure]:
     """Everything said of one need and one count, taken draw by draw and summarised last.
 
+    In every draw ``gap = N − K``, ``coverage = K/N`` and ``target_shortfall = t·N − K``.
+
     Parameters
     ----------
     need_point : published rate × people.

@@ -159,6 +159,10 @@ def union_known(
     ------
     QuantityError
         R612 if no people fit the counts and overlaps.
+
+    References
+    ----------
+    As `hna.answers.services.union_bounds`.
     """
     held = list(services.values())
     if not overlaps:

@@ -102,6 +102,10 @@ def p_higher(values: ArrayLike) -> Array:
     ------
     QuantityError
         If a draw is missing or there are fewer than two areas.
+
+    References
+    ----------
+    As `ranks`.
     """
     drawn = _checked(values)
     found = np.stack([(row > drawn).mean(axis=1) + (row == drawn).mean(axis=1) / 2 for row in drawn])
@@ -136,6 +140,10 @@ def rank_areas(
     QuantityError
         R401 if expected prevalence alone would be ranked, which shows age and sex and no more; or if there are several
         years, fewer than two areas, or a count is hidden.
+
+    References
+    ----------
+    As `ranks`.
     """
     if not isinstance(found, Gap) and of != "need":
         remedy = 'Rank by of="need" (people expected), or rank a gap, which holds a local count'

@@ -138,6 +138,10 @@ def sensitivity(
         If the area or year is not in the population.
     QuantityError
         If gap or coverage is asked for without people known.
+
+    References
+    ----------
+    As `hna.answers.sobol.sobol`.
     """
     check_level(level)
     inputs = _Inputs(rates, shelf, population, area, year, known, use, population_error, realised)

@@ -80,7 +80,12 @@ class SlopeIndex(Interval):
 
 
 def ridit(population: FloatArray) -> FloatArray:
-    """Return the relative rank of each quantile: the share of people before it, and half its own."""
+    """Return the relative rank of each quantile: the share of people before it, and half its own.
+
+    References
+    ----------
+    Bross IDJ. How to use ridit analysis. Biometrics 1958;14:18-38. doi 10.2307/2527727.
+    """
     share = population / population.sum(axis=-1, keepdims=True)
     return np.asarray(share.cumsum(axis=-1) - share / 2)
 

@@ -66,7 +66,14 @@ def _inside(points: NDArray[np.float64], draws: int) -> NDArray[np.float64]:
 
 
 def normal(seed: int, component: str, draws: int) -> NDArray[np.float64]:
-    """One stratified standard normal a draw, shape (draw,)."""
+    """One stratified standard normal a draw, shape (draw,).
+
+    ``Φ⁻¹(u)`` of the uniforms u.
+
+    References
+    ----------
+    As `uniform`.
+    """
     scores: NDArray[np.float64] = ndtri(uniform(seed, component, draws))
     return scores
 

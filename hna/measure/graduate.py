@@ -75,6 +75,11 @@ def graduate_rates(
     ------
     QuantityError
         If the reference population has no one in a band.
+
+    References
+    ----------
+    Fritsch FN, Carlson RE. Monotone piecewise cubic interpolation. SIAM J Numer Anal 1980;17:238-246.
+    doi 10.1137/0717021.
     """
     where = bands.index_of(single)
     people = np.bincount(where, weights=reference, minlength=len(bands.bands))

@@ -40,6 +40,10 @@ def centred(
     Returns
     -------
     errors, shape (draw,), and their variance: σ²·(1 − w²σ²/V), as one linear condition takes away.
+
+    References
+    ----------
+    Rue H, Held L. Gaussian Markov random fields. Chapman & Hall/CRC, 2005 (conditioning on a linear sum). doi 10.1201/9780203492024.
     """
     if weight[at] <= 0 or spread[at] <= 0:
         return 0.0, 0.0

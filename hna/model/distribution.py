@@ -49,6 +49,9 @@ class Sampling:
         The printed figure is the true one to within half its last digit, so the mean itself is moved by a uniform of
         that width first; what comes back has the published mean.
 
+        ``Beta(n·p, n·(1 − p))`` with p the mean and n its effective size; or logit p plus a normal score times the standard deviation of
+        its side, shifted.
+
         Parameters
         ----------
         row : which.
@@ -110,6 +113,10 @@ def sampling_of(table: Prevalence, design_effect: float, judged: tuple[float, fl
     ------
     SourceError
         R113 if the source prints only points and no range is judged.
+
+    References
+    ----------
+    Brown LD, Cai TT, DasGupta A. Stat Sci 2001;16:101-133 (cells with no case, or only cases). doi 10.1214/ss/1009213286.
     """
     source = table.source
     size = len(table.estimate)
@@ -256,7 +263,14 @@ def fit_beta(mean: float, lower: float, upper: float, score: float) -> float:
 
 
 def jeffreys_size(bound: float, tail: float) -> float:
-    """Sample size n at which Beta(½, n + ½) has a given upper limit."""
+    """Sample size n at which Beta(½, n + ½) has a given upper limit.
+
+    Where nobody was a case, the Beta is that of Jeffreys' prior: n with ``F⁻¹(tail; ½, n + ½) = bound``.
+
+    References
+    ----------
+    Brown LD, Cai TT, DasGupta A. Stat Sci 2001;16:101-133. doi 10.1214/ss/1009213286.
+    """
     low, high = 0.0, np.log(_LARGEST)
     for _ in range(80):
         middle = (low + high) / 2
@@ -269,6 +283,8 @@ def jeffreys_size(bound: float, tail: float) -> float:
 
 def shift_logit(rate: Array, noise: Array, variance: float | Array) -> Array:
     """Rates moved by noise on the logit scale, means kept.
+
+    ``logit p + e − ½σ²(1 − 2p)``: the mean of expit, expanded to the second order around p, is p.
 
     Parameters
     ----------

@@ -254,6 +254,11 @@ def multiplier(known: float, positive: float, sample: float, seed: int, name: st
     ------
     QuantityError
         If nobody, or fewer than nobody, was counted or asked.
+
+    References
+    ----------
+    Sample size calculations for population size estimation studies using multiplier methods. JMIR Public Health Surveill
+    2017;3(3):e59. doi 10.2196/publichealth.7909.
     """
     if not (known > 0 and 0 < positive < sample):
         raise QuantityError(Fault("a multiplier needs a count above 0 and a share between 0 and 1", field=name))

@@ -46,6 +46,10 @@ def listed_parts(
     ModelError
         R623 where the lists cannot say how many people are on none of them; R604 for lists of episodes; R602 where a
         count is hidden; R624 if more people are estimated than live there.
+
+    References
+    ----------
+    As `hna.model.hidden.two_lists` and `hna.model.hidden.several_lists`.
     """
     use = model.prevalence.lists
     if use is None or model.prevalence.sources:

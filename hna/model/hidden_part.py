@@ -49,6 +49,10 @@ def multiplied_part(
     ModelError
         R624 where the count and the share are not of one condition, the share is not one, or the rate would exceed one;
         R604 where the count is not of people; R602 where the publisher hid it.
+
+    References
+    ----------
+    As `hna.model.hidden.multiplier`.
     """
     use = model.prevalence.multiplier
     if use is None or len(model.prevalence.sources) != 1:

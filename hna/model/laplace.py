@@ -120,6 +120,8 @@ def pareto_khat(log_weights: Array) -> tuple[Array, float]:
 def heavy(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Array, Array]:
     """Draws of a standard multivariate t (last axis), near to normal but with tails that no posterior here outruns.
 
+    Its log density with ν degrees of freedom in d dimensions is ``−½(ν + d)·log(1 + x′x/ν)``.
+
     Returns
     -------
     draws of the shape given, and their log density up to a constant, without the last axis.
@@ -242,7 +244,10 @@ class Student:
 
 
 def net(number: int, count: int) -> Array:
-    """Evenly spread points of the unit cube: an additive recurrence in powers of the generalised golden ratio."""
+    """Evenly spread points of the unit cube: an additive recurrence in powers of the generalised golden ratio.
+
+    Point k is ``½ + k·(g⁻¹, …, g⁻ᵈ)`` modulo one, with g the positive root of ``g^(d + 1) = g + 1``.
+    """
     ratio = 2.0
     for _ in range(60):
         ratio = (1 + ratio) ** (1 / (count + 1))

@@ -96,6 +96,8 @@ class Ratios:
     ) -> Ratios:
         """Ratios with printed limits; the error of the log is the width of its limits over twice the normal score.
 
+        ``s = (log upper − log lower)/(2z)``.
+
         Parameters
         ----------
         rows : (level, ratio, lower, upper); limits None for the level compared with.
@@ -285,6 +287,8 @@ def to_total(counts: ArrayLike, total: ArrayLike) -> tuple[Array, tuple[str, ...
 def to_total_logit(rate: ArrayLike, people: ArrayLike, total: ArrayLike) -> tuple[Array, tuple[str, ...]]:
     """Rates moved on the logit scale, alike in all cells, until they give a known total: no rate leaves (0, 1).
 
+    ``expit(logit p + δ)`` with δ of `shift_to`.
+
     Parameters
     ----------
     rate : shape (cell, draw), proportions; a cell is an area, age and sex.
@@ -294,6 +298,10 @@ def to_total_logit(rate: ArrayLike, people: ArrayLike, total: ArrayLike) -> tupl
     Returns
     -------
     array of shape (cell, draw), proportions, and flags as in `to_total`.
+
+    References
+    ----------
+    Datta GS, Ghosh M, Steorts R, Maples J. Test 2011;20:574-588 (benchmarking). doi 10.1007/s11749-010-0218-y.
     """
     p, living = np.asarray(rate, dtype=float), np.asarray(people, dtype=float)
     target = np.broadcast_to(np.asarray(total, dtype=float), p.shape[1:])
@@ -305,6 +313,8 @@ def to_total_logit(rate: ArrayLike, people: ArrayLike, total: ArrayLike) -> tupl
 
 def shift_to(rate: ArrayLike, people: ArrayLike, total: ArrayLike) -> Array:
     """The shift on the logit scale, alike in all cells, after which rates give a known total.
+
+    δ with ``Σ people·expit(logit p + δ) = total``, by bisection: the sum rises with δ.
 
     Parameters
     ----------

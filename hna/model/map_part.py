@@ -104,6 +104,10 @@ def map_part(
         R432 for fewer areas than `Rules.map_areas`; R431 for estimates in place of counts; R602 for hidden counts; R604 for
         episodes; R311, R411 as for a survey; R393, R391 where a sampler's draws are needed and there are none, or they
         failed.
+
+    References
+    ----------
+    As `hna.model.spatial.smooth`.
     """
     asked = asked_map(model, shelf)
     smooth, sigma, words = _smoothed(model, shelf, asked, draws, seed)

@@ -190,6 +190,10 @@ def between_variance(y: Array, v: Array, method: Method, x: Array | None = None)
     method : dersimonian-laird (moments with weights 1/v), paule-mandel (the τ² at which Σ(y − μ)²/(v + τ²) = k − 1),
         or reml (restricted maximum likelihood, by Fisher scoring).
     x : shape (study,), what each is of the mean (`turned`); None for one.
+
+    References
+    ----------
+    As `random_effects`.
     """
     free = len(y) - 1
     if method == "fixed" or free < 1:

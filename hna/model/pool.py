@@ -197,6 +197,10 @@ def conflict(first: tuple[float, float], second: tuple[float, float]) -> float:
     Parameters
     ----------
     first, second : mean and standard deviation, logit scale.
+
+    References
+    ----------
+    Presanis AM, Ohlssen D, Spiegelhalter DJ, De Angelis D. Stat Sci 2013;28:376-397. doi 10.1214/13-STS426.
     """
     apart = float(np.hypot(first[1], second[1]))
     return abs(first[0] - second[0]) / apart if apart > 0 else float(np.inf if first[0] != second[0] else 0.0)
@@ -213,6 +217,10 @@ def leave_one_out(names: Sequence[str], estimates: ArrayLike, variances: ArrayLi
     names : of the studies.
     estimates, variances : shape (study,), logit scale, two or more; or their covariance, shape (study, study), where they
         share an error: what a study has in common with the rest sets it no further from them.
+
+    References
+    ----------
+    As `conflict`.
     """
     y, v = checked(estimates, variances)
     rows = []
@@ -314,6 +322,10 @@ def sample(
     Returns
     -------
     arrays of shape (draw,) named ``mu, tau, new``, chains one after another; and the sampler's diagnostics.
+
+    References
+    ----------
+    As `hna.model.pool_grid.solve`.
     """
     with quietly():
         import arviz as az

@@ -185,6 +185,11 @@ def solve_ages(
     seed, name : of the stream ``pool-ages:<name>``.
     monotone : keep only curves that rise (or only fall); R301 if hardly any does.
     points : sets of standard deviations.
+
+    References
+    ----------
+    Rue H, Martino S, Chopin N. J R Stat Soc B 2009;71:319-392. doi 10.1111/j.1467-9868.2008.00700.x.
+    Vehtari A, Simpson D, Gelman A, Yao Y, Gabry J. J Mach Learn Res 2024;25(72).
     """
     rng = stream(seed, f"pool-ages:{name}")
     prior = np.array([scale, problem.bends])
@@ -219,6 +224,8 @@ def solve_ages(
 @dataclass(frozen=True, eq=False)
 class AgeProblem:
     """Estimates y of bands, each a weighted mean over ages, with a study's error shared by its bands.
+
+    ``y ~ N(logit(W·expit(B·b)), diag v + LL′ + (τ² + own²) within each study)``, W the weights over ages, B the basis, L what rates share.
 
     Parameters
     ----------

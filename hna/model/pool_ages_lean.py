@@ -35,6 +35,10 @@ def leant(problem: AgeProblem, scale: float, curve: Array, scores: Array, *, mon
     Returns
     -------
     array of shape (age, draw).
+
+    References
+    ----------
+    Rue H, Held L. Gaussian Markov random fields. Chapman & Hall/CRC, 2005 (a Gaussian given some of its parts). doi 10.1201/9780203492024.
     """
     b, theta, hessian = _best(problem, scale)
     _, slope = _bands(problem, b)
@@ -101,6 +105,10 @@ def left_out(problem: AgeProblem, scale: float, studies: Sequence[str]) -> tuple
     problem : of two studies or more.
     scale : of the prior of the between-study standard deviation.
     studies : names, in the order of the problem's.
+
+    References
+    ----------
+    Presanis AM, Ohlssen D, Spiegelhalter DJ, De Angelis D. Stat Sci 2013;28:376-397. doi 10.1214/13-STS426.
     """
     whole, _, _ = _best(problem, scale)
     rows = []

@@ -42,6 +42,10 @@ def sample_ages(
     -------
     ``b`` of shape (draw, column), ``tau`` of shape (draw,), ``bands`` of shape (draw, row): logit of the mean of settings
     over each reported band; and diagnostics over the last two, which are what is reported.
+
+    References
+    ----------
+    As `hna.model.pool_ages.pool_ages`.
     """
     with quietly():
         import arviz as az

@@ -31,6 +31,10 @@ class Posterior:
     centre, variance : shape (point,), mean and variance of μ given each τ.
     of : shape (study,), what each estimate is of μ: one, unless it was turned.
     turn : shape (study, study), by which the studies were turned.
+
+    References
+    ----------
+    As `solve`.
     """
 
     estimates: Array
@@ -119,6 +123,8 @@ class Posterior:
 
 def mean_kept(drawn: Array, proportion: float) -> Array:
     """Draws on the logit scale as proportions, moved by one shift so that their mean is a given proportion.
+
+    ``expit(x + δ)`` with δ such that their mean is p, by bisection.
 
     Parameters
     ----------

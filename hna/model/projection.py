@@ -194,6 +194,8 @@ def path_of(component: str, first: int, year: int, persistence: float, seed: int
 
     The path starts in the first year and is drawn in order from one stream, so that a year has the same score whatever other
     years are asked for.
+
+    ``z(t) = ρ·z(t − 1) + √(1 − ρ²)·e(t)`` with ρ the persistence.
     """
     fresh = stream(seed, component).standard_normal((max(year - first, 0) + 1, draws))
     path: Array = fresh[0]

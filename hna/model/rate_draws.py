@@ -176,6 +176,11 @@ class Rates(Estimate):
         -------
         array of shape (severity, sex, age, draw): layers, then exclusive strata; proportions. With a local adjustment
             the transport error comes after it, so that the national total holds before it in every draw. A trend comes last.
+
+        References
+        ----------
+        Turner RM, Spiegelhalter DJ, Smith GCS, Thompson SG. J R Stat Soc A 2009;172:21-47 (errors of a study added to its sampling
+        error). doi 10.1111/j.1467-985X.2008.00547.x.
         """
         found = self._at(area, year, terms, errors_of)
         return found if self.trend is None else self.trend.moved(found, year, len(self.layers))

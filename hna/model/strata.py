@@ -274,6 +274,10 @@ def dirichlet(
     ----------
     share : shape (stratum, sex, age), sums to one.
     size : shape (sex, age), total of the Dirichlet's parameters.
+
+    References
+    ----------
+    Devroye L. Non-uniform random variate generation. Springer, 1986 (gammas over their sum). doi 10.1007/978-1-4613-8643-8.
     """
     drawn = np.empty((*share.shape, draws))
     for s, name in enumerate(strata):

@@ -195,7 +195,13 @@ class Fit:
         return dict(zip(keys.tolist(), zip((cases / size).tolist(), size.tolist(), strict=True), strict=True))
 
     def own_data(self) -> dict[str, float]:
-        """Share of each sampled area's effect that its own answers settle: ``1 − var(effect)/E σ²``, one less shrinkage."""
+        """Share of each sampled area's effect that its own answers settle: ``1 − var(effect)/E σ²``, one less shrinkage.
+
+        References
+        ----------
+        Gelman A, Pardoe I. Technometrics 2006;48:241-251 (the pooling factor, here of one area).
+        doi 10.1198/004017005000000517.
+        """
         prior = float((self.posterior.sigma[:, 0] ** 2).mean())
         spread = self.posterior.areas.var(axis=0)
         share = np.clip(1 - spread / prior, 0.0, 1.0)

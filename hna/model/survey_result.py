@@ -61,6 +61,11 @@ class Poststratified:
         return rate
 
     def benchmarked(self, rate: float | Array) -> Poststratified:
-        """The same areas moved alike on the logit scale until the whole has a known rate (a number, or draws of one)."""
+        """The same areas moved alike on the logit scale until the whole has a known rate (a number, or draws of one).
+
+        References
+        ----------
+        As `hna.model.local.to_total_logit`.
+        """
         moved, _ = to_total_logit(self.draws, self.people, np.asarray(rate) * self.people.sum())
         return Poststratified(self.labels, moved, self.people, self.direct, self.own_data, self.by)
