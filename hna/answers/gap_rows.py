@@ -17,6 +17,7 @@ from hna.errors import Fault
 from hna.evidence.known import Known
 from hna.measure.ages import AgeAxis, AgeBand
 from hna.model.rates import Rates
+from hna.model.reliability import TOO_FEW, examined
 from hna.model.spec import KnownUse
 
 
@@ -39,6 +40,7 @@ class GapRows:
         self.refusals: list[Fault] = []
         self.leverage: float | None = None
         self.assumed: dict[str, None] = {}
+        self.examined = examined(rates)
         model = rates.model
         uses = {use.source: use for use in model.known}
         self.universe = rates.universe
@@ -128,7 +130,10 @@ class GapRows:
         months = months_apart(counts.source.reference_date, self.block.year)
         added = [*flags_of(found, use, months, self.rates.defaults), *self.assumed]
         small = {"N461"} if is_small(self.rates, self.block, cut) else set()
-        flags = sorted({*self.flags, *added, *more, *small})
+        cells = np.zeros((len(self.rates.sexes), len(self.rates.ages.bands)))
+        cells[cut.rows[1:]] = 1
+        alone = {TOO_FEW} if self.examined.too_few(self.rates.severities.index(cut.severity), cells) else set()
+        flags = sorted({*self.flags, *added, *more, *small, *alone})
         for quantity, figure in found.items():
             carried = flags if quantity != "known" else sorted({*added, *more} - {"W722", "W723"})
             self.rows.append(row(self.rates, self.block, cut, quantity, figure, self.level, carried))

@@ -18,6 +18,7 @@ from hna.measure.draws import normals
 from hna.measure.estimate import Estimate
 from hna.model.projection import horizon_flags
 from hna.model.rates import Rates
+from hna.model.reliability import TOO_FEW, examined
 from hna.model.rules import off_mean
 
 Array = NDArray[np.float64]
@@ -264,10 +265,19 @@ def need(rates: Rates, population: Population, by: Sequence[str] = ("area", "yea
     if gone:
         point, drawn = point.sum(gone), drawn.sum(gone)
     flags = {*flags_in(rates, banded, banded.years), *(["N461"] if realised else [])}
+    flags |= {TOO_FEW} if _alone(rates, len(severities), by) else set()
     return NeedEstimate(
         point, drawn, "need", "people", rates.universe, (*rates.citations, *banded.citations), tuple(sorted(flags)),
         rates=rates, population=banded,
     )  # fmt: skip
+
+
+def _alone(rates: Rates, severities: int, by: Sequence[str]) -> bool:
+    """Whether one of the groups that are told rests on too few people to be told by itself."""
+    sexes, ages = np.indices((len(rates.sexes), len(rates.ages.bands)))
+    told = sexes * ages.size * ("sex" in by) + ages * ("age" in by)
+    seen = examined(rates)
+    return any(seen.too_few(s, told == group) for s in range(severities) for group in np.unique(told))
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,7 @@ from hna.answers.rows import COLUMNS, UNITS
 from hna.evidence.population import Population
 from hna.measure.areas import Area
 from hna.model.rates import Rates
+from hna.model.reliability import TOO_FEW, examined
 
 Array = NDArray[np.float64]
 
@@ -132,8 +133,11 @@ class Summary:
 
     def _parts(self, flags: Mapping[int, Sequence[str]] | None) -> Iterator[dict[str, NDArray[Any]]]:
         """Columns of one subgroup and quantity at a time."""
-        codes = flags or {year: sorted(flags_in(self.rates, self.population, [year])) for year in self.years}
+        every = flags or {year: sorted(flags_in(self.rates, self.population, [year])) for year in self.years}
+        few = examined(self.rates)
         for n, cut in enumerate(self.cuts):
+            alone = few.too_few(cut.severity, cut.cells)
+            codes = {year: sorted({*held, TOO_FEW}) for year, held in every.items()} if alone else every
             held = {name: values[n] for name, values in self.values.items() if n < len(values)}
             same = held["estimate"]
             people = held["people"]

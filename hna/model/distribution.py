@@ -281,6 +281,37 @@ def jeffreys_size(bound: float, tail: float) -> float:
     return float(np.exp((low + high) / 2))
 
 
+def below_standard(share: float, people: float) -> bool:
+    """Whether a proportion rests on too few people to be shown by itself.
+
+    In words: too few effective people; or an interval (Korn and Graubard's, exact on the effective number) that is wide;
+    or one that is neither wide nor narrow, and wide beside the proportion.
+
+    Parameters
+    ----------
+    share : the proportion.
+    people : effective number examined.
+
+    References
+    ----------
+    Parker JD, Talih M, Malec DJ, et al. National Center for Health Statistics data presentation standards for
+    proportions. Vital Health Stat 2(175). 2017.
+
+    Korn EL, Graubard BI. Confidence intervals for proportions with small expected number of positive counts
+    estimated from survey data. Survey Methodology 1998;24:193-201.
+    """
+    standard = rules()
+    if people < standard.alone_effective:
+        return True
+    cases = share * people
+    lower = float(betaincinv(cases, people - cases + 1, 0.025)) if cases > 0 else 0.0
+    upper = float(betaincinv(cases + 1, people - cases, 0.975)) if cases < people else 1.0
+    width = upper - lower
+    if width >= standard.alone_wide or width <= standard.alone_narrow:
+        return width >= standard.alone_wide
+    return share > 0 and width / share > standard.alone_relative
+
+
 def shift_logit(rate: Array, noise: Array, variance: float | Array) -> Array:
     """Rates moved by noise on the logit scale, means kept.
 

@@ -180,11 +180,11 @@ def _graduated(layers: Layers, shelf: Shelf) -> Layers:
         drawn[:, x] = np.clip(np.moveaxis(smooth, 1, -1), 1e-15, 1 - 1e-15)
     where = layers.ages.index_of(single)
     note = f"rates graduated by single year of age (PCHIP), each band's rate kept over England in {england.source.id}"
-    return Layers(
-        layers.table, layers.names, sexes, single, mean, drawn, layers.strata,
-        None if layers.share_mean is None else layers.share_mean[..., where],
-        None if layers.shares is None else layers.shares[:, :, where],
-        (*layers.notes, note), layers.flags,
+    return replace(
+        layers, ages=single, mean=mean, draws=drawn,
+        share_mean=None if layers.share_mean is None else layers.share_mean[..., where],
+        shares=None if layers.shares is None else layers.shares[:, :, where],
+        notes=(*layers.notes, note),
     )  # fmt: skip
 
 
@@ -263,10 +263,10 @@ def same_ages(group: list[Part]) -> tuple[Part, ...]:
         def spread(values: Array | None, at: NDArray[np.intp] = where, n: int = times) -> Array | None:
             return None if values is None else np.repeat(values, n, axis=1)[:, :, at]
 
-        layers = Layers(
-            old.table, old.names, sexes, axis, np.repeat(old.mean, times, axis=1)[:, :, where],
-            np.repeat(old.draws, times, axis=1)[:, :, where], old.strata, spread(old.share_mean), spread(old.shares),
-            old.notes, old.flags,
+        layers = replace(
+            old, sexes=sexes, ages=axis, mean=np.repeat(old.mean, times, axis=1)[:, :, where],
+            draws=np.repeat(old.draws, times, axis=1)[:, :, where], share_mean=spread(old.share_mean),
+            shares=spread(old.shares),
         )  # fmt: skip
         even.append(replace(part, layers=layers))
     return tuple(even)

@@ -40,6 +40,10 @@ class Rules:
     known_above: Some
     neighbours_missing: Count
     neighbours_of: Count
+    alone_effective: Some
+    alone_wide: Some
+    alone_narrow: Some
+    alone_relative: Some
     because: dict[str, str]
 
 

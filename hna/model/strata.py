@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from hna.evidence.prevalence import Prevalence
 from hna.evidence.source import PrevalenceSource
 from hna.measure.ages import AgeAxis, AgeBand, common_refinement
 from hna.measure.draws import uniform
-from hna.model.distribution import Sampling, fit_beta, sampling_of
+from hna.model.distribution import Sampling, below_standard, fit_beta, sampling_of
 
 Array = NDArray[np.float64]
 
@@ -37,6 +37,8 @@ class Layers:
     notes : what was done, in words.
     flags : diagnostic codes.
     divided_by : the record of another source whose shares divide the cases; None if its own or none do.
+    examined : shape (row of the table,), effective numbers examined; None where the rates are no proportions of people examined.
+    few_strata : strata whose share of cases, by another source, rests on too few to be reported by itself.
     """
 
     table: Prevalence
@@ -51,6 +53,8 @@ class Layers:
     notes: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     divided_by: PrevalenceSource | None = None
+    examined: Array | None = None
+    few_strata: tuple[str, ...] = ()
 
 
 def layers_of(
@@ -98,8 +102,20 @@ def layers_of(
             _fill(table, sampling, name, held, axis, mean[layer, at], drawn[layer, at], seed)
     notes = tuple(dict.fromkeys(sampling.family))
     flags = sampling.flags + (("R152",) if kind == "overlapping" and not total_printed else ())
-    layers = Layers(table, names, sexes, axis, mean, drawn, notes=notes, flags=flags)
+    layers = Layers(
+        table, names, sexes, axis, mean, drawn, notes=notes, flags=flags, examined=_examined(table, sampling)
+    )
     return _divided(layers, sampling, kind == "cumulative", seed) if divided else layers
+
+
+def _examined(table: Prevalence, sampling: Sampling) -> Array | None:
+    """Effective numbers behind each row; of irregular limits those whose error on the logit scale is theirs. None for judged ranges."""
+    if table.source.uncertainty.given == "none":
+        return None
+    error = (sampling.low + sampling.high) / 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        behind = 1 / (sampling.mean * (1 - sampling.mean) * error**2)
+    return np.where(np.isfinite(sampling.effective), sampling.effective, behind)
 
 
 def _sexes(table: Prevalence, sex: str) -> tuple[str, ...]:
@@ -231,10 +247,8 @@ def _divided(layers: Layers, sampling: Sampling, cumulative: bool, seed: int) ->
     share = np.divide(level, level.sum(axis=0), out=alike, where=level.sum(axis=0) > 0)
     cases = np.maximum(size.min(axis=0) * layers.mean[0], 1.0)
     shares = dirichlet(share, cases, seed, f"severity:{table.source.id}", strata, layers, layers.draws.shape[-1])
-    return Layers(
-        layers.table, layers.names, layers.sexes, layers.ages, layers.mean, layers.draws, tuple(strata), share, shares,
-        (*layers.notes, "strata drawn as shares of all cases, so that they add up in every draw"), layers.flags,
-    )  # fmt: skip
+    said = (*layers.notes, "strata drawn as shares of all cases, so that they add up in every draw")
+    return replace(layers, strata=tuple(strata), share_mean=share, shares=shares, notes=said)
 
 
 def _check_sum(layers: Layers, level: Array, strata: list[str]) -> None:
@@ -290,7 +304,11 @@ def dirichlet(
 
 
 def split_by(
-    layers: Layers, table: Prevalence, seed: int, design_effect: float, judged: tuple[float, float] | None
+    layers: Layers,
+    table: Prevalence,
+    seed: int,
+    design_effect: float,
+    judged: tuple[float, float] | None,
 ) -> Layers:
     """Cases divided by another source's shares (a proportion-of-cases source).
 
@@ -337,7 +355,11 @@ def split_by(
         shares = dirichlet(share, size.min(axis=0), seed, f"severity:{source.id}", strata, layers, draws)
     note = f"cases divided into {', '.join(strata)} by {source.id}"
     flags = tuple(dict.fromkeys((*layers.flags, *sampling.flags)))
-    return Layers(
-        layers.table, layers.names, layers.sexes, layers.ages, layers.mean, layers.draws, tuple(strata), share,
-        np.asarray(shares), (*layers.notes, note), flags, source,
+    few = () if source.uncertainty.given == "none" else tuple(
+        name for s, name in enumerate(strata)
+        if any(below_standard(float(p), float(n)) for p, n in zip(share[s].flat, size[s].flat, strict=True))
+    )  # fmt: skip
+    return replace(
+        layers, strata=tuple(strata), share_mean=share, shares=np.asarray(shares), notes=(*layers.notes, note), flags=flags,
+        divided_by=source, few_strata=few,
     )  # fmt: skip

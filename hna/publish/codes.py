@@ -74,7 +74,7 @@ CODES: dict[str, str] = {
     "W111": "The printed interval is not symmetrical on any usual scale, so its shape is an approximation.",
     "W112": "The source prints only how many people were examined. A usual design effect was assumed.",
     "W114": "A group in which no case, or nothing but cases, was found was given a distribution that allows for chance.",
-    "W121": "A rate in this group rests on too few people to be reported by itself.",
+    "W121": "Too few people of this group were examined for it to be reported alone: it is in the totals, not in the report.",
     "W131": "At least one error term is a default chosen by judgement, not taken from evidence.",
     "W161": "The source is a poor match for this place, time or definition on at least one point.",
     "W162": "The study's fieldwork is old for the year reported; its age is in the table of sources.",

@@ -19,6 +19,7 @@ from hna.publish.rounding import Value
 
 Key = tuple[str, int, str, str, str, str]
 PROJECTED = "N511"
+TOO_FEW = "W121"
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ class NeedFacts:
     areas: tuple[AreaFacts, ...]
     cuts: tuple[Cut, ...]
     flags: tuple[str, ...] = ()
+    few: tuple[str, ...] = ()
+    """Subgroups not shown by themselves: too few people were examined."""
 
     @property
     def model(self) -> Model:
@@ -143,6 +146,7 @@ def facts_of(answer: Answer) -> NeedFacts:
     names: dict[str, str] = {}
     cuts: dict[Cut, None] = {}
     split: dict[str, tuple[str, ...]] = {}
+    few: dict[str, None] = {}
     figures = answer.figures
     columns = [figures[name].tolist() for name in figures.columns]
     for row in zip(*columns, strict=True):
@@ -154,6 +158,9 @@ def facts_of(answer: Answer) -> NeedFacts:
             refused.setdefault((code, year), []).append(value)
             continue
         table[code, year, severity, sex, age, quantity] = value
+        if TOO_FEW in codes and (sex, age) != (answer.model.sex, "all"):
+            few[age if sex == answer.model.sex else f"{sex}s" if age == "all" else f"{sex}s {age}"] = None
+            del table[code, year, severity, sex, age, quantity]
         if quantity == "need":
             cuts[Cut(severity, sex, age)] = None
             years.setdefault(code, {}).setdefault(year, PROJECTED in codes)
@@ -161,7 +168,7 @@ def facts_of(answer: Answer) -> NeedFacts:
     if not answer.comparisons.empty:
         split |= {str(flags): tuple(str(flags).split()) for flags in answer.comparisons["flags"]}
     raised = tuple(sorted({code for codes in split.values() for code in codes}))
-    return NeedFacts(answer, table, areas, tuple(cuts), raised)
+    return NeedFacts(answer, table, areas, tuple(cuts), raised, tuple(few))
 
 
 def _area(

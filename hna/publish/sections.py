@@ -237,6 +237,8 @@ def _who(facts: NeedFacts, level: float) -> Iterator[Block]:
                 (sex.capitalize() + "s", of(sex, "all")) for sex in sexes
             ]
             marks = [_mark(label, "need", value) for label, value in cuts if value is not None]
+            if not marks:
+                continue
             alt = f"Bars. {name}, {when}. " + "; ".join(f"{mark.label}: {mark.said}" for mark in marks)
             pictures.append(
                 Picture(f"{name}, {when}: people by {'age' if ages else 'sex'}", alt, bars(marks, alt), name)
@@ -247,6 +249,11 @@ def _who(facts: NeedFacts, level: float) -> Iterator[Block]:
             lines.append(f"{name}: {said} in {when}.")
     if lines:
         yield Paragraph(" ".join(lines))
+    if facts.few:
+        said = f"Not shown alone, because too few people were examined: {wording.listed(facts.few)}. They are in the totals."
+        yield Paragraph(said, (), "note")
+    if not pictures:
+        return
     yield Pictures(
         tuple(pictures),
         f"Lines show the {100 * level:g}% interval. Age bands are those of the evidence and differ in width.",
