@@ -15,10 +15,6 @@ from hna.errors import Fault, SourceError
 Array = NDArray[np.float64]
 Labels = NDArray[np.object_]
 
-_COUNTS = frozenset(("n", "count", "counts", "pop", "population", "persons", "freq", "frequency"))
-"""Names under which a table usually holds numbers of people."""
-
-
 def labels(table: pd.DataFrame, name: str) -> Labels:
     """Labels of a column, or of several crossed (``a:b``), as text, shape (row,).
 
@@ -59,7 +55,7 @@ def numbers(table: pd.DataFrame, name: str, where: str) -> Array:
 
 
 def complete(table: pd.DataFrame, needed: Sequence[str], where: str) -> None:
-    """Refuse a table without rows, without a column, or with gaps in one.
+    """Refuse a table without rows, without a column, with two columns of one name, or with gaps in one.
 
     Raises
     ------
@@ -72,6 +68,9 @@ def complete(table: pd.DataFrame, needed: Sequence[str], where: str) -> None:
         raise SourceError(Fault(f"columns of the formula are not in the {where}", remedy, rows=absent))
     if not len(table):
         raise SourceError(Fault(f"the {where} has no rows"))
+    twice = [name for name in needed if (table.columns == name).sum() > 1]
+    if twice:
+        raise SourceError(Fault(f"the {where} has two columns of one name", "Keep one of them", rows=twice))
     gaps = [(name, int(table[name].isna().sum())) for name in needed]
     rows = [f"{name}: {count:,} of {len(table):,} rows" for name, count in gaps if count]
     if rows:
@@ -162,7 +161,8 @@ def people_in(frame: pd.DataFrame, people: str | None, columns: Sequence[str]) -
     Parameters
     ----------
     people : column; where it is not there (or None), every row is one person.
-    columns : that make a cell; a table of cells with a column that looks like a count of people is not taken for persons.
+    columns : that make a cell; a table with a row for each of them, and numbers of people in some other column, is of cells,
+        and is not taken for persons.
 
     Raises
     ------
@@ -177,8 +177,15 @@ def people_in(frame: pd.DataFrame, people: str | None, columns: Sequence[str]) -
         return found
     if people not in (None, "people"):
         raise SourceError(Fault(f"the frame has no column {people}", f"It has: {', '.join(map(str, frame.columns))}"))
-    likely = [str(name) for name in frame if str(name).lower() in _COUNTS and name not in columns]
+    likely = [str(name) for name in frame if name not in columns and _counts(frame[name])]
     if people is not None and likely and not frame.duplicated(list(columns)).any():
         remedy = f"Say people={likely[0]!r}, or people=None if every row is one person"
         raise SourceError(Fault("the frame has no column people, and rows that look like cells", remedy, rows=likely))
     return np.ones(len(frame))
+
+
+def _counts(column: pd.Series) -> bool:
+    """Whether a column holds numbers from nothing up, such as people are counted or weighed in."""
+    kind = column.dtype
+    numeric = pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
+    return numeric and bool((column >= 0).all())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from hna.errors import Fault, ModelError
+from hna.measure.draws import check_draws
 from hna.model.fit_sampler import Diagnostics, quietly, sample_model, until_passed
 from hna.model.fit_store import fingerprint
 from hna.model.laplace import Draws, Problem, solve
@@ -21,7 +22,7 @@ from hna.model.survey_formula import Coding, Formula
 Array = NDArray[np.float64]
 Method = Literal["auto", "laplace", "nutpie", "pymc"]
 
-_MODEL = 2
+_MODEL = 3
 """Number of the model's form, part of the fingerprint of a stored fit."""
 
 
@@ -80,6 +81,10 @@ class Prepared:
         ModelError
             R391, R392 as in `fit`.
         """
+        check_draws(draws)
+        if method not in get_args(Method):
+            remedy = f"It is one of: {', '.join(get_args(Method))}"
+            raise ModelError(Fault(f"{method!r} is no method of fitting", remedy, field="method"))
         if method in ("auto", "laplace"):
             held = solve(self.problem, draws, seed, f"survey:{name or self.coding.formula.cases}")
             if held.trusted:
