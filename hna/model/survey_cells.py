@@ -15,6 +15,7 @@ from hna.errors import Fault, SourceError
 Array = NDArray[np.float64]
 Labels = NDArray[np.object_]
 
+
 def labels(table: pd.DataFrame, name: str) -> Labels:
     """Labels of a column, or of several crossed (``a:b``), as text, shape (row,).
 

@@ -111,7 +111,7 @@ class Coding:
         Raises
         ------
         ModelError
-            If a group has one level in the sample, or a walk has.
+            If a group has one level in the sample, or a walk has, or nothing tells the order of a walk's levels.
         """
         centre, scale, levels, bases = {}, {}, {}, {}
         for name in formula.plain:
@@ -121,7 +121,7 @@ class Coding:
             else:
                 levels[name] = tuple(sorted(set(labels(table, name)), key=_order))
         for name in formula.walks:
-            levels[name] = tuple(sorted(set(labels(table, name)), key=_order))
+            levels[name] = _walked(table, name)
             bases[name] = random_walk(len(levels[name]))
         for name in formula.groups:
             levels[name] = tuple(sorted(set(labels(table, name))))
@@ -232,6 +232,30 @@ def random_walk(levels: int) -> Array:
     return scaled
 
 
+def _walked(table: pd.DataFrame, name: str) -> tuple[str, ...]:
+    """Levels of a walk in order: that of an ordered category, else by the first number in each.
+
+    Raises
+    ------
+    ModelError
+        If several have no number: the alphabet is no order.
+    """
+    kind = table[name].dtype
+    held = set(labels(table, name))
+    if isinstance(kind, pd.CategoricalDtype) and kind.ordered:
+        written = labels(pd.DataFrame({name: kind.categories}), name).tolist()
+        return tuple(level for level in written if level in held)
+    plain = sorted(level for level in held if _order(level)[0] == float("inf"))
+    if len(plain) > 1:
+        remedy = "Write levels with a number, such as 16-24, make the column an ordered category, or use (1 | …)"
+        raise ModelError(Fault(f"levels of rw({name}) have no order", remedy, field="formula", rows=plain))
+    return tuple(sorted(held, key=_order))
+
+
 def _order(label: str) -> tuple[float, str]:
-    number = re.search(r"-?\d+(\.\d+)?", label)
-    return (float(number[0]) if number else float("inf"), label)
+    number = re.search(r"(?:(?<!\w)-)?\d+(\.\d+)?", label)
+    if not number:
+        return (float("inf"), label)
+    # What ends below a number comes before what begins at it.
+    below = re.match(r"\s*(<|under\b|below\b|less than\b)", label.casefold()) and "=" not in label
+    return (float(np.nextafter(float(number[0]), -np.inf)) if below else float(number[0]), label)

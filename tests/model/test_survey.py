@@ -235,6 +235,32 @@ def test_laplace_agrees_with_brute_force_integration():
         assert drawn.std() == pytest.approx(spread, rel=0.06)
 
 
+def test_many_areas_need_no_sampler():
+    """Where one Gaussian at the joint mode has a k̂ of 1.0: its intercept lies half a standard deviation off."""
+    rng = np.random.default_rng(200)
+    areas = 150
+    area = np.repeat(np.arange(areas), 8)
+    group = np.array([0] * 4 + [1] * 4 + [2] * 4 + [3] * 6)
+    levels = [rng.integers(0, size, len(area)) for size in (4, 4, 6)]
+    design = np.column_stack(
+        [
+            np.ones(len(area)),
+            rng.normal(size=(len(area), 3)),
+            *(np.eye(n)[k] for n, k in zip((4, 4, 6), levels, strict=True)),
+        ]
+    )
+    size = rng.integers(1, 9, len(area)).astype(float)
+    effect = sum(rng.normal(0, 0.4, n)[k] for n, k in zip((4, 4, 6), levels, strict=True))
+    chance = expit(-2.0 + effect + 0.5 * rng.normal(size=areas)[area])
+    cases = rng.binomial(size.astype(int), chance).astype(float)
+    scale, power = np.array([0.5, 1, 1, 1]), np.array([1.0, 0, 0, 0])
+    problem = Problem(cases, size, design, group, np.full(len(group), 2.5), area, areas, scale, power)
+    for name in ("a", "b", "c"):
+        found = solve(problem, 1000, 1, name)
+        assert found.khat < 0.5
+        assert found.effective > 600
+
+
 @pytest.mark.shared
 def test_a_published_population_of_districts(shared):
     """Poverty in 94 districts (emdi's synthetic EU-SILC): a sample of 1,945 against all 25,000."""

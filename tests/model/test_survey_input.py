@@ -14,6 +14,7 @@ from hna.model.rules import rules
 from hna.model.survey import Spec, fit
 from hna.model.survey_cells import labels
 from hna.model.survey_formula import Formula
+from hna.model.survey_prepare import prepare
 
 FORMULA = "ill ~ sex + rw(age) + (1 | town)"
 QUICK = {"draws": 200, "seed": 1}
@@ -197,11 +198,33 @@ SAMPLE, FRAME = tables()
         (SAMPLE, Spec(FORMULA, weights="w"), "not in the sample.*w"),
         (SAMPLE.assign(w=0.0), Spec(FORMULA, weights="w"), "a weight is not positive"),
         (SAMPLE.assign(age=20), FORMULA, "two levels or more"),
+        (SAMPLE.assign(age=SAMPLE["age"].map({20: "low", 40: "mid", 60: "high"})), FORMULA, "no order.*high; low; mid"),
+        (pd.concat([SAMPLE, SAMPLE["sex"]], axis=1), FORMULA, "two columns of one name.*sex"),
     ],
 )
 def test_a_sample_that_will_not_do_is_told(sample, formula, said):
     with pytest.raises(HnaError, match=f"(?s){said}"):
         fit(sample, formula, **QUICK)
+
+
+def test_levels_of_a_walk_are_in_order():
+    words = {20: "low", 40: "mid", 60: "high"}
+    said = pd.CategoricalDtype(["none", "low", "mid", "high"], ordered=True)
+    for table, expected in (
+        (
+            SAMPLE.assign(age=SAMPLE["age"].map({20: "under 40", 40: "40-59", 60: "age-60"})),
+            ("under 40", "40-59", "age-60"),
+        ),
+        (SAMPLE.assign(age=SAMPLE["age"].map(words).astype(said)), ("low", "mid", "high")),
+        (SAMPLE.assign(age=SAMPLE["age"].map({20: "<5", 40: "5-9", 60: "10+"})), ("<5", "5-9", "10+")),
+    ):
+        assert prepare(table, FORMULA).coding.levels["age"] == expected
+
+
+@pytest.mark.parametrize("options", [{"method": "mcmc"}, {"draws": 0}])
+def test_a_way_of_fitting_that_is_none_is_told(options):
+    with pytest.raises(HnaError, match=f"{options.get('method', 'draws is 0')}"):
+        fit(SAMPLE, FORMULA, **QUICK | options)
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +245,7 @@ def model():
         (FRAME.assign(people=0), {}, "there are none"),
         (FRAME.assign(people=np.nan), {}, "empty cells.*people"),
         (FRAME.rename(columns={"people": "N"}), {}, "no column people.*people='N'"),
+        (FRAME.rename(columns={"people": "weight"}), {}, "no column people.*people='weight'"),
         (FRAME, {"people": "adults"}, "no column adults"),
         (FRAME, {"by": "county"}, "not in the frame.*county"),
         (FRAME[:0], {}, "no rows"),
