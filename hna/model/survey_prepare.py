@@ -62,9 +62,12 @@ class Prepared:
         spec = self.spec
         priors = (spec.priors or shipped_priors()).of("survey")
         held = self.cells
-        return fingerprint(
-            held.table, held.cases, held.size, [spec.formula, spec.area, spec.weights], priors, _MODEL, *more
-        )
+        read = [
+            self.coding.levels,
+            self.coding.centre,
+        ]  # a column of "7" and one of 7 are written alike, and coded apart
+        asked = [spec.formula, spec.area, spec.weights]
+        return fingerprint(held.table, held.cases, held.size, read, asked, priors, _MODEL, *more)
 
     def run(
         self, method: Method, draws: int, tune: int, seed: int, name: str = ""

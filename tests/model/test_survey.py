@@ -15,6 +15,7 @@ from hna.model.survey_cells import cells
 from hna.model.survey_formula import Formula, random_walk
 
 FORMULA = "ill ~ sex + rw(age) + (1 | region) + (1 | area)"
+LIKED = pd.CategoricalDtype(["65+", "16-29", "30-44", "45-64"], ordered=True)
 
 
 def people(seed: int = 2, areas: int = 40, asked: int = 500):
@@ -168,6 +169,8 @@ def test_a_stored_fit_is_used_again_and_only_for_the_same_inputs(tmp_path):
     assert (again.words, file.stat().st_mtime_ns) == (first.words, stamp)
     fit(sample.assign(ill=1 - sample["ill"]), FORMULA, draws=200, seed=1, store=tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
+    fit(sample.assign(age=sample["age"].astype(LIKED)), FORMULA, draws=200, seed=1, store=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 3, "the order of a walk's levels is an input"
     file.write_bytes(b"not a fit")
     with pytest.raises(SourceError, match="cannot be read"):
         fit(sample, FORMULA, draws=200, seed=1, store=tmp_path)
