@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from hna.cli_shelf import Workspace, shelf
+from hna.cli_shelf import Draws, Seed, Workspace, number, shelf, whole
 from hna.errors import Fault, HnaError, ModelError
 
 app = typer.Typer(
@@ -39,7 +39,7 @@ Ledger = Annotated[
 def main() -> None:
     """Run the command line: exit 2 for bad input, 1 for a check that failed, never a traceback for a mistake."""
     try:
-        app(standalone_mode=True)
+        _command()(standalone_mode=True)
     except HnaError as error:
         _say(error)
         raise SystemExit(2) from None
@@ -52,6 +52,16 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         raise SystemExit(1) from None
+
+
+def _command() -> Any:
+    """The command line, its arguments by name alone: a type in Python's words tells an analyst nothing."""
+    whole_line = typer.main.get_command(app)
+    for one in getattr(whole_line, "commands", {}).values():
+        for each in one.params:
+            if each.param_type_name == "argument":
+                each.display_type_rich = lambda **_: None
+    return whole_line
 
 
 def _error(text: str) -> None:
@@ -124,6 +134,7 @@ def run(
         list[int] | None,
         typer.Option(
             "--year",
+            parser=whole,
             metavar="YEAR",
             help="Year; repeat for several. [default: latest estimate and every fifth projected year]",
         ),
@@ -137,9 +148,11 @@ def run(
             "small-area, ward, authority, region, england, deprivation-quintile, deprivation-decile: sums of them.",
         ),
     ] = "sex,age",
-    draws: Annotated[int, typer.Option(metavar="N", help="Draws of the simulation.")] = 5000,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed: the same seed gives the same bytes.")] = 1,
-    level: Annotated[float, typer.Option(metavar="P", help="Confidence level of every interval.")] = 0.95,
+    draws: Draws = 5000,
+    seed: Seed = 1,
+    level: Annotated[
+        float, typer.Option(parser=number, metavar="P", help="Confidence level of every interval.")
+    ] = 0.95,
     out: Annotated[
         Path,
         typer.Option(
@@ -160,8 +173,11 @@ def run(
         bool, typer.Option("--ods", help="Also write report.ods, the workbook in the open format (needs LibreOffice).")
     ] = False,
     memory: Annotated[
-        float, typer.Option(metavar="GB", help="Memory that draws may use; what would need more is refused at once.")
-    ] = 4.0,
+        float,
+        typer.Option(
+            parser=number, metavar="GB", help="Memory that draws may use; what would need more is refused at once."
+        ),
+    ] = 4,
 ) -> None:
     """Estimate need and its gap to the numbers known to services.
 
@@ -182,8 +198,14 @@ def run(
         disclosure, keep_draws, ledger, tuple(name for name, asked in (("word", word), ("pdf", pdf), ("ods", ods)) if asked),
         _bytes(memory),
     )  # fmt: skip
-    with _progress() as progress:
-        report, files = run(request, out, progress, connect(scheduler) if scheduler else None)
+    try:
+        with _progress() as progress:
+            report, files = run(request, out, progress, connect(scheduler) if scheduler else None)
+    except HnaError as error:
+        _say(error)
+        if workspace and any(fault.file.startswith(f"{workspace}/") for fault in error.faults):
+            _error(f"`hna check {workspace}` tells every fault of the workspace at once.")
+        raise typer.Exit(2) from None
     for sentence in headline_sentences(report):
         typer.echo(sentence)
     for line in trend_lines(report):
@@ -216,7 +238,9 @@ def compare(
         list[str] | None,
         typer.Option("--area", "-a", metavar="CODE|NAME", help="Area of the file; repeat for several. [default: all]"),
     ] = None,
-    level: Annotated[float, typer.Option(metavar="P", help="Confidence level of every interval and test.")] = 0.95,
+    level: Annotated[
+        float, typer.Option(parser=number, metavar="P", help="Confidence level of every interval and test.")
+    ] = 0.95,
     hidden: Annotated[
         str | None, typer.Option(metavar="A-B", help="Smallest and largest count that a blank one can be, such as 1-7.")
     ] = None,
@@ -279,9 +303,11 @@ def assess(
         Path | None, typer.Option(metavar="FILE", help="Scores given after the weights were agreed (CSV).")
     ] = None,
     population: Annotated[str | None, typer.Option(metavar="ID", help="The only population to use.")] = None,
-    draws: Annotated[int, typer.Option(metavar="N", help="Draws of the simulation.")] = 5000,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed: the same seed gives the same bytes.")] = 1,
-    level: Annotated[float, typer.Option(metavar="P", help="Confidence level of every interval.")] = 0.95,
+    draws: Draws = 5000,
+    seed: Seed = 1,
+    level: Annotated[
+        float, typer.Option(parser=number, metavar="P", help="Confidence level of every interval.")
+    ] = 0.95,
     on: Annotated[
         str | None, typer.Option("--on", metavar="DATE", help="Day of the assessment. [default: today]")
     ] = None,
@@ -304,15 +330,16 @@ def assess(
     from hna.assessment.assess import assess_area
     from hna.evidence.shelf import Shelf
     from hna.publish.disclosure_assessment import guard
-    from hna.publish.disclosure_ledger import PublicationLedger
-    from hna.publish.disclosure_presets import NONE, read_presets
+    from hna.publish.disclosure_ledger import ledger_in
+    from hna.publish.disclosure_presets import read_presets
     from hna.publish.outputs import check_folder
     from hna.publish.site import finding_words, write_site
+    from hna.publish.site_tables import level_words
 
     gc.freeze()
     check_folder(out)
     read_presets(Shelf(workspace)).check(disclosure)
-    released = PublicationLedger(ledger) if ledger and disclosure != NONE else None
+    released = ledger_in(ledger, disclosure)
     try:
         day = None if on is None else dt.date.fromisoformat(on)
     except ValueError:
@@ -329,7 +356,7 @@ def assess(
     top = held.priorities.top
     for name in held.priorities.order[:top]:
         chance = f"{held.priorities.chance(name):.0%} chance of being among the first {top}"
-        typer.echo(f"{held.title(name)}: {chance}, {held.verdicts[name].level}.")
+        typer.echo(f"{held.title(name)}: {chance}; {level_words(held.verdicts[name].level)}.")
     for note in held.notes:
         typer.echo(f"Note: {note}.")
     for fault in (*held.warnings, *held.faults):

@@ -25,6 +25,26 @@ Workspace = Annotated[
     ),
 ]
 _PARTS = {"severity": " (split by severity)", "crosswalk": " (corrects a rate)", "answers": " (answers in places)"}
+
+
+def whole(text: str | int) -> int:
+    """A whole number as people write it on a command line, refused in words for people."""
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a whole number. Write digits alone") from None
+
+
+def number(text: str | float) -> float:
+    """A number as people write it on a command line, refused in words for people."""
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a number. Write digits, with a point for decimals") from None
+
+
+Draws = Annotated[int, typer.Option(parser=whole, metavar="N", help="Random draws behind every interval.")]
+Seed = Annotated[int, typer.Option(parser=whole, metavar="N", help="Seed: the same seed gives the same bytes.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -252,7 +272,7 @@ def notebooks(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the pages.")] = Path(
         "hna-notebooks"
     ),
-    draws: Annotated[int, typer.Option(metavar="N", help="Draws of the simulation.")] = 5000,
+    draws: Draws = 5000,
     workspace: Workspace = None,
     listed: Annotated[bool, typer.Option("--list", help="Only list the notebooks.")] = False,
 ) -> None:
@@ -280,8 +300,8 @@ def fit(
     needs: Annotated[
         list[str] | None, typer.Argument(metavar="NEED", help="Needs to fit; all if none is named.")
     ] = None,
-    draws: Annotated[int, typer.Option(metavar="N", help="Draws, as the run will ask for.")] = 5000,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed, as the run will ask for.")] = 1,
+    draws: Annotated[int, typer.Option(parser=whole, metavar="N", help="Draws, as the run will ask for.")] = 5000,
+    seed: Annotated[int, typer.Option(parser=whole, metavar="N", help="Seed, as the run will ask for.")] = 1,
     sampler: Annotated[str, typer.Option(metavar="nutpie|pymc", help="Sampler.")] = "nutpie",
     again: Annotated[bool, typer.Option("--again", help="Fit even what is stored.")] = False,
     workspace: Workspace = None,

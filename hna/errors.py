@@ -29,7 +29,8 @@ class Fault:
     code: str = ""
 
     def __str__(self) -> str:
-        place = ", ".join(part for part in (self.file, self.field) if part)
+        field = "" if self.what.startswith(f"{self.field} is ") else self.field
+        place = ", ".join(part for part in (self.file, field) if part)
         text = f"{place}: {self.what}" if place else self.what
         if self.code:
             text = f"{self.code} {text}"

@@ -25,7 +25,7 @@ from hna.measure.draws import DEFAULT_DRAWS, check_draws, check_level
 from hna.model.rates import make_rates
 from hna.model.spec import Model, read_model
 from hna.publish.disclosure import protect
-from hna.publish.disclosure_ledger import PublicationLedger
+from hna.publish.disclosure_ledger import PublicationLedger, ledger_in
 from hna.publish.disclosure_presets import NONE, read_presets
 from hna.publish.outputs import check_folder, check_formats, write_outputs
 from hna.publish.report import Report
@@ -165,6 +165,7 @@ def assess(
     plans = {group: _planned(group, request, shelf) for group in dict.fromkeys(model.group for model in models)}
     answered: list[Answered] = []
     faults: dict[str, Fault] = {}
+    stopped: dict[str, list[str]] = {}
     small = _small(request, plans, shelf)
     here = client is None or small is not None
     runner = on(client) if client is not None and small is not None else None
@@ -176,10 +177,12 @@ def assess(
         found = next(attempts)
         if isinstance(found, HnaError):
             faults |= {str(fault): fault for fault in found.faults}
+            for fault in found.faults:
+                stopped.setdefault(str(fault), []).append(model.need)
         else:
             answered.append(found)
     if faults:
-        raise ModelError(faults.values())
+        raise ModelError([_whose(fault, stopped[said]) for said, fault in faults.items()])
     notes += [note for chosen in plans.values() for note in chosen.notes]
     notes += small.notes if small else ()
     report = Report(tuple(one.answer for one in answered), request.arguments(), tuple(notes))
@@ -258,6 +261,11 @@ def _small(request: Request, plans: Mapping[str, Plan], shelf: Shelf) -> SmallAr
         return None
     own = request.population if any(map(is_small, areas)) else None
     return small_areas(shelf, areas, wanted, request.years, own)
+
+
+def _whose(fault: Fault, needs: Sequence[str]) -> Fault:
+    """A fault that names no file and no rows, with the needs that it stops."""
+    return fault if fault.file or fault.rows else replace(fault, rows=needs)
 
 
 def _attempt(
@@ -347,7 +355,7 @@ def run(request: Request, out: Path, progress: Progress | None = None, client: A
     """
     check_folder(out)
     check_formats(request.formats)
-    ledger = PublicationLedger(request.ledger) if request.ledger and request.disclosure != NONE else None
+    ledger = ledger_in(request.ledger, request.disclosure)
     report = assess(request, progress, ledger, client)
     if progress:
         progress("Writing the report", len(report.answers), len(report.answers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -167,7 +168,7 @@ def _read_known(shelf: Shelf, name: str) -> Known:
     counter = Reader(shown, str(path), read.faults)
     count = counter.numbers("count", whole=True)
     marks = sorted(
-        {str(value) for value in raw if not any(sign.isdigit() for sign in str(value)) and str(value) not in ("", mark)}
+        {text for text in map(str, raw) if text not in ("", mark) and (text[0] in "<≤" or not re.search(r"\d", text))}
     )
     if marks:
         remedy = "Declare it under disclosure (suppressed and range): a suppressed count is never a zero"

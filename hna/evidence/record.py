@@ -11,11 +11,17 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from hna.errors import Fault
 
 _CODE = re.compile(r"^([RW]\d{3,4}) ")
+_LONGEST = 80
+_NOT_NUMBERS = {"float_parsing": "number", "int_parsing": "whole number", "int_from_float": "whole number"}
+_MONTHS = r"[1-9]\d*"
 _ID = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
 
 def _iso_date(text: str) -> str:
-    dt.date.fromisoformat(text)
+    try:
+        dt.date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a date: write it as 2020-03-31") from None
     return text
 
 
@@ -63,9 +69,23 @@ def _in_words(item: Any) -> tuple[str, str]:
             "Remove it, or mend its spelling (`hna schema model` and `hna schema source` list the fields)",
         )
     given = repr(item.get("input"))
+    if kind in _NOT_NUMBERS and len(given) <= _LONGEST:
+        return f"{given} is not a {_NOT_NUMBERS[kind]}", "Write digits, with a point for decimals"
+    if kind == "string_pattern_mismatch" and len(given) <= _LONGEST:
+        return f"{given} is not of the form asked for", _form(item["ctx"]["pattern"])
     message = item["msg"].removeprefix("Value error, ")
     if message[1:2].islower():
         message = message[:1].lower() + message[1:]
-    if kind == "value_error" or len(given) > 80:
+    if kind == "value_error" or len(given) > _LONGEST:
         return message, ""
     return f"{message}, not {given}", ""
+
+
+def _form(pattern: str) -> str:
+    """What a pattern asks for, in words."""
+    if pattern == _ID:
+        return "Write small letters, digits and single hyphens, such as older-people"
+    inside = pattern.removeprefix("^(").removesuffix(")$")
+    if inside.replace(_MONTHS, "").replace("|", "").replace("-", "").isalpha():
+        return f"Write one of {', '.join(inside.replace(_MONTHS, '12').split('|'))}"
+    return f"It must match {pattern}"

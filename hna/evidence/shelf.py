@@ -38,6 +38,7 @@ FOLDERS: dict[type[Source], str] = {
     SurveySource: "data/surveys",
     MeasuresSource: "data/measures",
 }
+_RECORD = "source.yaml"
 TABLES = ("table.csv", "table.parquet")
 WORKSPACE_FOLDERS = ("models", "prevalence_sources", "data")
 
@@ -110,15 +111,22 @@ class Shelf:
         found: dict[str, Path] = {}
         for root in reversed(self.roots):
             place = root / FOLDERS[kind]
-            if place.is_dir():
-                found |= {
-                    folder.name: folder for folder in sorted(place.iterdir()) if (folder / "source.yaml").is_file()
-                }
+            if not place.is_dir():
+                continue
+            inside = sorted(place.iterdir())
+            bare = [folder for folder in inside if not (folder / _RECORD).is_file() and _holds_a_table(folder)]
+            if bare:
+                remedy = f"Write {_RECORD} beside the table: without it the folder would be passed over"
+                raise SourceError([Fault(f"there is no {_RECORD}", remedy, file=str(folder)) for folder in bare])
+            found |= {folder.name: folder for folder in inside if (folder / _RECORD).is_file()}
         return dict(sorted(found.items()))
 
     def models(self) -> dict[str, Path]:
         """File of each model, the workspace's hiding the shipped one of the same name."""
         found: dict[str, Path] = {}
+        misnamed = sorted(file for root in self.roots for file in (root / "models").glob("*.yml"))
+        if misnamed:
+            raise SourceError([Fault("a model's file ends in .yaml", "Rename it", file=str(file)) for file in misnamed])
         for root in reversed(self.roots):
             found |= {file.stem: file for file in sorted((root / "models").glob("*.yaml"))}
         return dict(sorted(found.items()))
@@ -145,6 +153,7 @@ class Shelf:
         folders = self.folders(kind)
         if name not in folders:
             what = FOLDERS[kind].rpartition("/")[2].replace("_", " ").removesuffix("s")
+            what = "count of people known" if what == "known" else what
             raise SourceError(_absent(what, name, folders, "`hna sources` lists all"))
         return folders[name]
 
@@ -174,6 +183,10 @@ class Shelf:
             yield self.record(kind, name)
 
 
+def _holds_a_table(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in TABLES)
+
+
 def table_file(folder: Path) -> Path:
     """The table beside a source's record.
 
@@ -185,7 +198,11 @@ def table_file(folder: Path) -> Path:
     found = [folder / name for name in TABLES if (folder / name).is_file()]
     if len(found) != 1:
         what = "there is no table" if not found else "there are two tables"
-        raise SourceError(Fault(what, f"Keep one of {' or '.join(TABLES)} beside source.yaml", file=str(folder)))
+        others = sorted(
+            file.name for file in folder.iterdir() if not found and file.is_file() and file.name != "source.yaml"
+        )
+        remedy = f"Keep one of {' or '.join(TABLES)} beside source.yaml"
+        raise SourceError(Fault(what, remedy, file=str(folder), rows=others))
     return found[0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import io
 import math
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from hna.measure.ages import AgeBand
 from hna.measure.axes import SEXES
 
 MAX_BYTES = 1_000_000_000
+_PARTED = {";": "semicolons", "\t": "tabs"}
 
 
 def read_columns(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
@@ -35,6 +37,10 @@ def read_columns(path: Path, required: Sequence[str], optional: Sequence[str] = 
     table = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
     columns = [str(name) for name in table.columns]
     faults = []
+    parted = next((name for sign, name in _PARTED.items() if len(columns) == 1 and sign in columns[0]), None)
+    if parted and len(required) > 1:
+        remedy = "Save the table as comma-separated values"
+        raise SourceError(Fault(f"fields are divided by {parted}, not by commas", remedy, file=str(path)))
     missing = [name for name in required if name not in columns]
     extra = [name for name in columns if name not in required and name not in optional]
     repeated = sorted({name for name in columns if columns.count(name) > 1})
@@ -42,7 +48,8 @@ def read_columns(path: Path, required: Sequence[str], optional: Sequence[str] = 
     if missing:
         faults.append(Fault("columns are missing", f"The columns are {expected}", file=str(path), rows=missing))
     if extra:
-        faults.append(Fault("unknown columns", f"The columns are {expected}", file=str(path), rows=extra))
+        rows = [_with_nearest(name, [*required, *optional]) for name in extra]
+        faults.append(Fault("unknown columns", f"The columns are {expected}", file=str(path), rows=rows))
     if repeated:
         faults.append(Fault("columns are repeated", f"The columns are {expected}", file=str(path), rows=repeated))
     if faults:
@@ -50,6 +57,11 @@ def read_columns(path: Path, required: Sequence[str], optional: Sequence[str] = 
     if table.empty:
         raise SourceError(Fault("the table has no rows", "Add one row a cell", file=str(path)))
     return table
+
+
+def _with_nearest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, 2)
+    return f"{name}: is it {' or '.join(near)}?" if near else name
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

@@ -16,6 +16,12 @@ from ruamel.yaml.scalarint import ScalarInt
 from hna.errors import Fault, SourceError
 
 MAX_BYTES = 2_000_000
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""First bytes of .xlsx and .xls files."""
+_REMEDIES = {
+    "'\\t'": "Indent with spaces: YAML takes no tabs",
+    "mapping values are not allowed": "Put quotes around text that holds a colon",
+}
 Path_ = tuple[str | int, ...]
 
 
@@ -40,7 +46,8 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Path_, int]]:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
         what = str(error.problem or error.context).split("\n")[0]
-        raise SourceError(Fault(f"not readable as YAML: {what}", "Mend that line", file=f"{path}{line}")) from None
+        remedy = next((said for sign, said in _REMEDIES.items() if sign in what), "Mend that line")
+        raise SourceError(Fault(f"not readable as YAML: {what}", remedy, file=f"{path}{line}")) from None
     except (YAMLError, ValueError) as error:
         what = str(error).split("\n")[0]
         raise SourceError(Fault(f"not readable as YAML: {what}", "Mend the file", file=str(path))) from None
@@ -65,7 +72,10 @@ def read_text(path: Path, max_bytes: int) -> str:
             raise SourceError(Fault(f"the file has {size:,} bytes", remedy, file=str(path)))
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        remedy = "Save the file as UTF-8"
+        if error.object.startswith(_WORKBOOKS):
+            remedy = "Save it from the spreadsheet as CSV UTF-8 (comma delimited)"
+            raise SourceError(Fault("the file is a workbook, not text", remedy, file=str(path))) from None
+        remedy = "Save the file as UTF-8; from a spreadsheet, as CSV UTF-8"
         raise SourceError(Fault(f"byte {error.start} is not UTF-8 text", remedy, file=str(path))) from None
     except OSError as error:
         raise SourceError(Fault(f"cannot be read: {error.strerror}", "Check the path", file=str(path))) from None

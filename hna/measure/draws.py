@@ -110,4 +110,4 @@ def check_level(level: float) -> None:
     """Refuse a confidence level that is not a proportion."""
     if not 0 < level < 1:
         remedy = "Give a proportion such as 0.95"
-        raise QuantityError(Fault(f"level is {level}", remedy, field="level"))
+        raise QuantityError(Fault(f"level is {level:g}", remedy, field="level"))

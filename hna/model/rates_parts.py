@@ -312,7 +312,7 @@ def check_mean(rates: Estimate) -> None:
         raise ModelError(
             Fault(
                 "draws do not have the published rate as their mean",
-                "Are the error terms too wide?",
+                f"Are the error terms too wide, or the draws ({drawn.shape[-1]}) too few?",
                 rows=rows,
                 code="R141",
             )

@@ -12,9 +12,27 @@ import numpy as np
 
 from hna.errors import Fault
 from hna.publish.disclosure_cells import Cell, Release
-from hna.publish.disclosure_presets import DisclosureError
+from hna.publish.disclosure_presets import NONE, DisclosureError
 
 FILE = "released.jsonl"
+
+
+def ledger_in(folder: Path | None, preset: str) -> PublicationLedger | None:
+    """The ledger of a folder; None where none is asked for.
+
+    Raises
+    ------
+    DisclosureError
+        If nothing is protected, so that nothing could be recorded.
+    """
+    if folder is None:
+        return None
+    if preset == NONE:
+        remedy = "Give --disclosure with a preset, or leave --ledger out"
+        raise DisclosureError(
+            Fault("a ledger lists what was released under a rule, and none is given", remedy, field="--ledger")
+        )
+    return PublicationLedger(folder)
 
 
 @dataclass

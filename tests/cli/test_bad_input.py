@@ -152,6 +152,40 @@ FAULTS: dict[str, tuple[Break, str]] = {
     "unknown source": (edit(MODEL, r"own-study", "own-studdy"), "own-study"),
     "need is not the file": (edit(MODEL, r"need: sleeplessness", "need: sleep"), "same name"),
     "errors without a reason": (edit(MODEL, r"    because: none, to see one thing\n", ""), "because"),
+    "a workbook for a table": (write(RATES, b"PK\x03\x04\x14\x00\xff"), "is a workbook.*CSV UTF-8"),
+    "semicolons": (lambda w: (w.root / RATES).write_text((w.root / RATES).read_text().replace(",", ";")), "semicolons"),
+    "a workbook beside the record": (
+        lambda w: (w.root / RATES).rename((w.root / RATES).with_suffix(".xlsx")),
+        r"no table \[table\.xlsx\]",
+    ),
+    "a misspelt column": (
+        lambda w: (w.root / RATES).write_text((w.root / RATES).read_text().replace("age_from", "age_form")),
+        "age_form: is it age_from",
+    ),
+    "a model that ends in .yml": (
+        lambda w: (w.root / MODEL).rename((w.root / MODEL).with_suffix(".yml")),
+        r"sleeplessness\.yml.*ends in \.yaml",
+    ),
+    "a record that ends in .yml": (
+        lambda w: (w.root / "data/population/own-people/source.yaml").rename(
+            w.root / "data/population/own-people/source.yml"
+        ),
+        r"own-people.*there is no source\.yaml",
+    ),
+    "tabs in YAML": (edit(MODEL, r"^  sources", "\tsources"), "spaces.*no tabs"),
+    "a colon in YAML": (edit(MODEL, r"^title: .*", "title: Sleep: ours"), "quotes around text that holds a colon"),
+    "a percentage in YAML": (edit(MODEL, r"study: [\d.]+", "study: 20%"), "'20%' is not a number"),
+    "a chapter in words": (edit(MODEL, r"^chapter: .*", "chapter: Older People"), "small letters.*older-people"),
+    "a kind of count": (
+        edit(REGISTER, r"count_kind: people-point", "count_kind: people"),
+        "people-point, people-period-12",
+    ),
+    "a date as people write it": (edit(REGISTER, r"^reference_date: .*", "reference_date: 30/06/2024"), "2020-03-31"),
+    "an unknown count": (
+        edit(MODEL, r"source: own-register", "source: own-registr"),
+        "no count of people known.*own-register",
+    ),
+    "fewer than": (edit(COUNTS, r",300$", ",<5"), r"R602.*<5.*suppressed"),
     "bad target": (edit(MODEL, r"^limits:", "target: {coverage: 66.7, source: ambition}\nlimits:"), "coverage"),
 }
 
@@ -210,6 +244,10 @@ ARGUMENTS: dict[str, tuple[tuple[str, ...], str]] = {
     "unknown preset": (("--disclosure", "secret"), "secret"),
     "unknown workspace": (("-w", "nowhere"), "nowhere"),
     "unknown option": (("--colour",), "colour"),
+    "thousands in draws": (("--draws", "5,000"), "'5,000' is not a whole number"),
+    "a financial year": (("--year", "2023/24"), "'2023/24' is not a whole number"),
+    "a unit in memory": (("--memory", "4GB"), "'4GB' is not a number"),
+    "a ledger of nothing": (("--ledger", "released"), "--disclosure with a preset"),
 }
 
 
@@ -234,6 +272,40 @@ def test_all_faults_are_told_at_once(
     status, _, said = call(capsys, monkeypatch, "run", "-w", str(small.root), "-o", str(tmp_path / "x"))
     assert status == 2
     assert all(word in said for word in ("four", "males", "negative"))
+
+
+def test_a_fault_of_a_workspace_ends_with_how_to_see_them_all(
+    small: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(MODEL, r"ages: 65\+", "ages: Oct-14")(small)
+    edit(RATES, r"4\.0", "four")(small)
+    _, _, said = call(capsys, monkeypatch, "run", "-w", str(small.root), "-o", str(tmp_path / "x"))
+    assert said.endswith(f"`hna check {small.root}` tells every fault of the workspace at once.\n")
+    status, _, told = call(capsys, monkeypatch, "check", str(small.root))
+    assert status == 1
+    assert "R104" in told
+    assert "four" in told
+
+
+def test_needs_that_one_fault_stops_are_named(
+    small: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.population(rows=small.people_rows(bands=((65, 74), (75, None))))
+    needs = ("child-mental-disorder", "youth-self-harm")
+    status, _, said = call(
+        capsys, monkeypatch, "run", *needs, "-w", str(small.root), "-o", str(tmp_path / "x"), "--draws", "50"
+    )
+    assert status == 2
+    assert all(need in said for need in needs)
+
+
+def test_help_names_arguments_without_types(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for command in ("run", "compare", "assess", "check", "import"):
+        status, said, _ = call(capsys, monkeypatch, command, "--help")
+        assert status == 0
+        assert not re.search(r"<\w+(\[\w+\])?>", said)
 
 
 def test_at_most_five_rows_are_shown(
