@@ -270,16 +270,16 @@ class Carrier:
         part = np.empty((len(people), powers.shape[-1]))
         few = people.astype(np.float32)
         step = max(_TILE // self.rates.size, 8)
-        more = np.empty((min(step, len(people)), part.shape[1]))
+        room = np.empty((min(step, len(people)), part.shape[1]))
+        rest = np.empty((2, *room.shape), dtype=np.float32)
         for start in range(0, len(people), step):
             tile = slice(start, start + step)
-            here, out = people[tile], part[tile]
-            np.matmul(here, powers[-1], out=out)
+            here, out, more = people[tile], part[tile], None
             if len(singles):
-                out += single[tile] * horner(few[tile], singles, single[tile])
-            for power in powers[-2::-1]:
-                out *= variable[tile]
-                out += np.matmul(here, power, out=more[: len(here)])
+                more, spare = rest[:, : len(here)]
+                horner(few[tile], singles, single[tile], more, spare)
+                more *= single[tile]
+            horner(here, powers, variable[tile], out, room[: len(here)], more)
             if weight is not None:
                 out *= weight[tile]
         rows, draws = beyond
@@ -311,9 +311,10 @@ class Carrier:
                 variable, weight = errors.roughly(g, terms.expansion)
                 powers = terms.singles[:, severity]
                 part = np.empty(own.shape, dtype=np.float32)
+                room = np.empty((min(step, len(people)), part.shape[1]), dtype=np.float32)
                 for start in range(0, len(people), step):
                     tile = slice(start, start + step)
-                    horner(held[tile], powers, variable[tile], part[tile])
+                    horner(held[tile], powers, variable[tile], part[tile], room[: len(part[tile])])
                     if weight is not None:
                         part[tile] *= weight[tile]
                 rows, draws = beyond

@@ -50,7 +50,7 @@ class Counts:
         """Numbers as printed, shape (place, year); NaN where no one has counted."""
         return cls(count, count, np.isfinite(count))
 
-    def rows(self, which: slice) -> Counts:
+    def rows(self, which: slice | NDArray[np.intp]) -> Counts:
         """Some places."""
         return Counts(self.low[which], self.high[which], self.printed[which], self.factor, self.middle)
 
@@ -143,7 +143,7 @@ def in_years(work: Work, chunk: Chunk) -> Running:
     for y, n, block, figures in formed:
         if block is not None:
             if sums is not None and chunk.part is not None:
-                sums[:, n, y] = _rounded(chunk.part.second @ (chunk.part.first @ block), work.grid)
+                sums[:, n, y] = chunk.part.sums(block, work.grid)
             if draws is not None and n in work.keep:
                 draws[work.keep.index(n), :, y] = block
             known = None
@@ -213,12 +213,6 @@ def _own(work: Work, chunk: Chunk) -> Formed:
             yield y, n, block, {}
 
 
-def _rounded(sums: Array, grid: float) -> Array:
-    shift = 1.5 * 2.0**52 * grid
-    found: Array = (sums + shift) - shift
-    return found
-
-
 def read_block(
     work: Work,
     block: Array,
@@ -231,7 +225,7 @@ def read_block(
     ----------
     work : how it is read.
     block : shape (row, draw), people.
-    known : counts of the same rows, shape (row, 1), or (1, row) for the years of one place.
+    known : counts of the same rows, shape (place, year), row after row.
     told : what is known of each row already: its mean and standard deviation.
 
     Returns

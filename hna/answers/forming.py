@@ -13,7 +13,7 @@ from hna.answers.need import realise, realise_totals, realised_key, scores_of
 from hna.answers.people_factors import factors_of
 from hna.answers.realised import Scores, whole_people
 from hna.answers.screen import UNIT, Places, Screen
-from hna.answers.terms import Errors
+from hna.answers.terms import Errors, Single
 from hna.evidence.population import PeopleFactors
 from hna.measure.draws import normals
 
@@ -51,15 +51,17 @@ class Forming:
                 held = people if cut.whole else people * cut.cells
                 yield self._expected(held, year, cut.severity, self.errors, shares, factors)
             return
-        drawn = np.stack([
-            self._expected(people, year, cut.severity, self.errors, shares, factors) for cut in self.cuts
-        ])  # fmt: skip
+        each = [self._expected(people, year, cut.severity, self.errors, shares, factors) for cut in self.cuts]
+        drawn = each[0][None] if len(each) == 1 else np.stack(each)
         size = np.maximum(np.round(people.sum(axis=1)), 1.0)
-        rows = slice(None) if few.all() else np.flatnonzero(few)
         if not self.scores:
             self.scores |= scores_of(self.rates, self.codes)
+        if few.all():
+            yield from realise_totals(drawn, size, self.rates, self.codes, self.scores)
+            return
+        rows = np.flatnonzero(few)
         some = {name: scores[rows] for name, scores in self.scores.items()}
-        codes = self.codes if few.all() else [self.codes[n] for n in np.flatnonzero(few).tolist()]
+        codes = [self.codes[n] for n in rows.tolist()]
         drawn[:, rows] = realise_totals(drawn[:, rows], size[rows], self.rates, codes, some)
         yield from drawn
 
@@ -80,14 +82,17 @@ class Forming:
                     there *= _of_cells(shares, factors, rows, draws)
                 return self.carrier.exactly(there, year, severity, errors, rows, draws)
 
-            block, error = np.zeros((len(held), self.rates.size), dtype=np.float32), 0.0
+            block: Single | None = None
+            error = 0.0
             parts = _parts(held, shares, factors)
             for factor, of in parts:
                 part, rounding = self.carrier.nearly(of, year, cut.severity, errors)
                 if factor is not None:
                     part *= factor.astype(np.float32)
-                block = part if len(parts) == 1 else np.add(block, part, out=block)
+                block = part if block is None else np.add(block, part, out=block)
                 error = max(error, rounding + (len(parts) + 3) * UNIT)
+            if block is None:
+                block = np.zeros((len(held), self.rates.size), dtype=np.float32)
             yield Screen.of(block, error, exact)
 
     def _factors(self, year: int) -> Array | None:

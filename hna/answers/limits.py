@@ -20,7 +20,7 @@ GAP = (
 )  # fmt: skip
 """What is kept of a gap besides."""
 _ONE = 1.0
-_EACH, _SPREADS = 8, 3
+_EACH, _SPREADS = 5, 3
 
 
 def read_sorted(ordered: Array, at: Sequence[float], draws: int | None = None, start: int = 0) -> Array:
@@ -89,9 +89,9 @@ def _beyond(block: Array, mask: NDArray[np.bool_], bound: Array, least: int) -> 
     places = np.flatnonzero(mask)
     starts = np.searchsorted(places, np.arange(len(block) + 1) * block.shape[1])
     counts = np.diff(starts)
-    found = np.repeat(bound, max(int(counts.max(initial=0)), least), axis=1)
-    column = np.arange(len(places)) - np.repeat(starts[:-1], counts)
-    found[np.repeat(np.arange(len(block)), counts), column] = block.ravel()[places]
+    found = np.empty((len(block), max(int(counts.max(initial=0)), least)))
+    found[:] = bound
+    found[np.arange(found.shape[1]) < counts[:, None]] = block.ravel()[places]
     found.sort(axis=-1)
     return found, counts
 

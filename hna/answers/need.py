@@ -178,24 +178,24 @@ def realise_totals(
 
     Parameters
     ----------
-    expected : shape (severity, area, draw), people; strata may be left out.
+    expected : shape (severity, area, draw), people, which are overwritten; strata may be left out.
     size : shape (area,), how many people live there, at least 1.
     rates, areas : key the streams.
     scores : from `scores_of`, where they are kept from year to year.
 
     Returns
     -------
-    array like `expected`: whole people; exclusive strata add up to the first.
+    `expected`: whole people; exclusive strata add up to the first.
     """
-    found = np.empty_like(expected)
     held = scores or scores_of(rates, areas)
     for layer, name in enumerate(rates.layers[: len(expected)]):
-        found[layer] = whole_people(expected[layer], size, held[name])
+        whole_people(expected[layer], size, held[name], out=expected[layer])
     if len(expected) > len(rates.layers):
         for n, area in enumerate(areas):
             key = f"realised-strata:{rates.model.need}:{area}"
-            found[len(rates.layers) :, n] = divided(found[0, n], expected[len(rates.layers) :, n], rates.seed, key)
-    return found
+            strata = expected[len(rates.layers) :, n]
+            strata[:] = divided(expected[0, n], strata, rates.seed, key)
+    return expected
 
 
 def scores_of(rates: Rates, areas: Sequence[str]) -> dict[str, Scores]:

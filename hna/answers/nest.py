@@ -12,6 +12,8 @@ from scipy.sparse import csr_array
 from hna.errors import AxisError, Fault
 from hna.measure.areas import Area
 
+Array = NDArray[np.float64]
+
 
 @dataclass(frozen=True, eq=False)
 class Grouping:
@@ -49,11 +51,27 @@ class Grouping:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A chunk's areas in their groups: areas that are in the same groups are added up first."""
+    """A chunk's areas in their groups: areas that are in the same groups are added up first.
 
-    first: csr_array
+    Parameters
+    ----------
+    first : which areas are added up; None where each is in groups of its own, in the order of the areas.
+    second : which of those sums each group holds.
+    parents : positions of the groups.
+    """
+
+    first: csr_array | None
     second: csr_array
     parents: NDArray[np.intp]
+
+    def sums(self, draws: Array, grid: float) -> Array:
+        """Sums over each group, shape (group, draw), rounded to a multiple of `grid` so that adding them is exact."""
+        of = draws if self.first is None else self.first @ draws
+        found: Array = self.second @ of
+        shift = 1.5 * 2.0**52 * grid
+        found += shift
+        found -= shift
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +145,9 @@ class Nest:
             if held:
                 of[n] = atoms.setdefault(held, len(atoms))
         inside = np.flatnonzero(of >= 0)
-        first = csr_array((np.ones(len(inside)), (of[inside], inside)), shape=(len(atoms), stop - start))
+        first = None
+        if len(atoms) < stop - start:
+            first = csr_array((np.ones(len(inside)), (of[inside], inside)), shape=(len(atoms), stop - start))
         pairs = [(parent, atom) for held, atom in atoms.items() for parent in held]
         both = np.array(pairs).T
         second = csr_array((np.ones(len(pairs)), (both[0], both[1])), shape=(len(parents), len(atoms)))

@@ -12,6 +12,8 @@ Array = NDArray[np.float64]
 _TILE = 2**15
 SMALL = 4.0
 """Below this many expected people the distribution is searched step by step; above, its expansion is used."""
+_NONE = 1e-12
+"""Variance that stands for none, so that nothing is divided by nought."""
 _RARE = 0.25
 """Variance of one draw below which the expansion breaks down, and that draw is searched too."""
 
@@ -33,7 +35,7 @@ class Scores:
     def __init__(self, scores: Array) -> None:
         self.scores = scores
         square = scores * scores
-        self.skew = (square - 1) / 6
+        self.skew = (square - 1) / 3
         self.plain = -scores * (square + 2) / 72
         self.spread = scores * (7 - square) / 36
         self._points: Array | None = None
@@ -52,7 +54,7 @@ class Scores:
         return Scores(self.scores[rows])
 
 
-def whole_people(expected: Array, size: Array, scores: Scores) -> Array:
+def whole_people(expected: Array, size: Array, scores: Scores, out: Array | None = None) -> Array:
     """Binomial numbers of people, by inversion: the quantile of each draw's distribution at each draw's score.
 
     The same score gives more people where more are expected, so that the difference between two years or two assumptions
@@ -63,6 +65,7 @@ def whole_people(expected: Array, size: Array, scores: Scores) -> Array:
     expected : shape (row, draw), people.
     size : shape (row,), how many people live there, at least 1.
     scores : of the same rows.
+    out : where to put them, which may be `expected` itself; None for a new array.
 
     Returns
     -------
@@ -76,33 +79,37 @@ def whole_people(expected: Array, size: Array, scores: Scores) -> Array:
     2016;42:7. doi 10.1145/2699466. In words: mean, plus score times standard deviation, plus skewness, kurtosis and
     rounding terms, rounded down.
     """
+    found = np.empty_like(expected) if out is None else out
     few = expected.mean(axis=-1) < SMALL
     if not few.any():
-        return _expansion(expected, size, scores)
-    found = np.empty_like(expected)
+        return _expansion(expected, size, scores, found)
     found[few] = _search(expected[few], size[few], scores.points[few])
     if not few.all():
         many = ~few
-        found[many] = _expansion(expected[many], size[many], scores[np.flatnonzero(many)])
+        some = expected[many]
+        found[many] = _expansion(some, size[many], scores[np.flatnonzero(many)], some)
     return found
 
 
-def _expansion(expected: Array, size: Array, scores: Scores) -> Array:
-    found = np.empty_like(expected)
+def _expansion(expected: Array, size: Array, scores: Scores, out: Array) -> Array:
     step = max(_TILE // expected.shape[-1], 8)
+    room = np.empty((3, min(step, len(expected)), expected.shape[-1]))
     for start in range(0, len(expected), step):
-        _expand(slice(start, start + step), expected, size, scores, found)
-    return found
+        _expand(slice(start, start + step), expected, size, scores, out, room)
+    return out
 
 
-def _expand(tile: slice, expected: Array, size: Array, scores: Scores, out: Array) -> None:
-    mean, most, found = expected[tile], size[tile, None], out[tile]
+def _expand(tile: slice, expected: Array, size: Array, scores: Scores, out: Array, room: Array) -> None:
+    mean, most = expected[tile], size[tile, None]
+    chance, deviation, found = room[:, : len(mean)]
     # One less the chance of each person, and from it the standard deviation of their number.
-    chance = mean * (-1 / most)
+    np.multiply(mean, -1 / most, out=chance)
     chance += 1.0
-    deviation = mean * chance
-    rare = np.nonzero(deviation < _RARE) if deviation.min() < _RARE else None
-    np.maximum(deviation, 1e-12, out=deviation)
+    np.multiply(mean, chance, out=deviation)
+    least = deviation.min()
+    rare = np.nonzero(deviation < _RARE) if least < _RARE else None
+    if least < _NONE:
+        np.maximum(deviation, _NONE, out=deviation)
     np.sqrt(deviation, out=deviation)
     np.multiply(scores.spread[tile], 1 / most, out=found)
     found += scores.scores[tile]
@@ -111,12 +118,12 @@ def _expand(tile: slice, expected: Array, size: Array, scores: Scores, out: Arra
     found += deviation
     found += mean
     # The skewness of the binomial is 1 - 2p, and chance is 1 - p.
-    chance *= 2.0
-    chance -= 1.0
+    chance -= 0.5
     chance *= scores.skew[tile]
     found += chance
     np.rint(found, out=found)
-    np.clip(found, 0.0, most, out=found)
+    np.maximum(found, 0.0, out=found)
+    np.minimum(found, most, out=found)
     if rare is not None:
         # Hardly anybody, or all but everybody: the few on the rarer side are searched for.
         there, people, points = mean[rare], size[tile][rare[0]], ndtr(scores.scores[tile][rare])
@@ -124,6 +131,7 @@ def _expand(tile: slice, expected: Array, size: Array, scores: Scores, out: Arra
         fewer = np.where(most_of, people - there, there)
         counted = _search(fewer[:, None], people, np.where(most_of, 1 - points, points)[:, None])[:, 0]
         found[rare] = np.where(most_of, people - counted, counted)
+    out[tile] = found
 
 
 def _search(expected: Array, size: Array, points: Array) -> Array:

@@ -19,7 +19,7 @@ UNIT = 2.0**-24
 FEWEST = 400
 """Fewer draws than this are not worth a screen."""
 _TRIED = 8
-_SPREADS = 3
+_SPREADS = 5
 _SPARE = 4
 _SAMPLE = 2**12
 _MARGINS = (0, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -58,11 +59,13 @@ class _Parents:
         whole = []
         with self.lock:
             for parent, more, chunks in zip(parents.tolist(), sums, times.tolist(), strict=True):
-                known = self.held.get(parent)
-                self.held[parent] = more.copy() if known is None else np.add(known, more, out=known)
+                before = self.held.pop(parent, None)
+                total = more if before is None else np.add(before, more, out=before)
                 self.waiting[parent] -= chunks
                 if not self.waiting[parent]:
-                    whole.append((parent, self.held.pop(parent)))
+                    whole.append((parent, total))
+                else:
+                    self.held[parent] = total.copy() if before is None else total
         return whole
 
 
@@ -187,15 +190,20 @@ def summarise(
         people = _banded(rates, population, start, stop)
         return Chunk(start, people, codes, held, part, *chance, _shares(rates, population, start, stop))
 
-    def close(whole: Iterable[tuple[int, Array]]) -> None:
-        for parent, draws in whole:
-            row = offset + parent
-            here = None if known is None else known.rows(slice(row, row + 1))
+    together = max(BLOCK // (rates.size * len(population.years)), 1)
+
+    def close(whole: Sequence[tuple[int, Array]]) -> None:
+        for start in range(0, len(whole), together):
+            some = whole[start : start + together]
+            rows = offset + np.array([parent for parent, _ in some])
             for n in range(len(cuts)):
+                draws = np.stack([sums[n] for _, sums in some])
                 if n in wholes:
-                    result.keep(wholes.index(n), row, draws[n])
-                found = read_block(work, draws[n], here if n == 0 else None)
-                result.fill(n, slice(row, row + 1), {name: values[None] for name, values in found.items()})
+                    for row, one in zip(rows.tolist(), draws, strict=True):
+                        result.keep(wholes.index(n), row, one)
+                here = known.rows(rows) if known is not None and n == 0 else None
+                found = read_block(work, draws.reshape(-1, rates.size), here)
+                result.fill(n, rows, {name: values.reshape(len(some), -1) for name, values in found.items()})
 
     def take(found: Found) -> None:
         result.take(found)
@@ -229,12 +237,25 @@ def summarise(
 
 def _abreast(work: Work, chunks: Sequence[Chunk], take: Callable[[Found], None], threads: int) -> None:
     """Some chunks through the years side by side, so that a year's rates are made once and dropped."""
-    running = [in_years(work, chunk) for chunk in chunks]
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in range(len(work.years) + 1):
-            for found in pool.map(advance, running):
-                if found is not None:
-                    take(found)
+    waiting = deque(in_years(work, chunk) for chunk in chunks)
+
+    def one_after_another(_: int) -> None:
+        while True:
+            try:
+                running = waiting.popleft()
+            except IndexError:  # the rest are under way in other threads
+                return
+            try:
+                found = advance(running)
+            except BaseException:
+                waiting.clear()
+                raise
+            if found is None:
+                waiting.append(running)
+            else:
+                take(found)
+
+    _in_threads(one_after_another, range(threads), threads)
 
 
 def _in_threads(do: Callable[[int], None], starts: Sequence[int], threads: int) -> None:

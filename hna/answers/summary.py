@@ -98,7 +98,7 @@ class Summary:
         self.values["estimate"][:, start:stop] = headline
         self.values["realised"][:, start:stop] = few
 
-    def fill(self, cut: int, rows: slice, found: Mapping[str, Array]) -> None:
+    def fill(self, cut: int, rows: slice | NDArray[np.intp], found: Mapping[str, Array]) -> None:
         """Figures of some places."""
         for name, values in found.items():
             self.values[name][cut, rows] = values

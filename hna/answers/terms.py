@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from hna.model.rates import Part, Rates
 
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]
+Floats = TypeVar("Floats", bound=NDArray[np.floating[Any]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,14 +159,25 @@ class Errors:
         return held[1:]
 
 
-def horner(people: Single, powers: Single, variable: Single, out: Single | None = None) -> Single:
-    """A polynomial in single precision, shape (area, draw): the sum of people times a power's coefficients times the power."""
-    found: Single = np.matmul(people, powers[-1], out=out)
-    more = np.empty_like(found)
+def horner(
+    people: Floats, powers: Floats, variable: Floats, out: Floats, room: Floats, beyond: Single | None = None
+) -> None:
+    """A polynomial's value, shape (area, draw): the sum over powers of people times its coefficients times the variable to it.
+
+    Parameters
+    ----------
+    people : shape (area, cell).
+    powers : shape (power, cell, draw).
+    variable : shape (area, draw).
+    out, room : shape (area, draw), for the value and for work.
+    beyond : what higher powers than those given come to, divided by the highest that is given.
+    """
+    np.matmul(people, powers[-1], out=out)
+    if beyond is not None:
+        np.add(out, beyond, out=out)
     for power in powers[-2::-1]:
-        found *= variable
-        found += np.matmul(people, power, out=more)
-    return found
+        np.multiply(out, variable, out=out)
+        np.add(out, np.matmul(people, power, out=room), out=out)
 
 
 def groups_of(rates: Rates) -> list[Group]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -78,7 +79,7 @@ class Rates(Estimate):
     scenario: str = ""
     before: tuple[Before, ...] = ()
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Draws."""
         return int(self.draws.sizes["draw"])
@@ -108,7 +109,7 @@ class Rates(Estimate):
         """Whether areas have rates of their own."""
         return self.has_transport or self.local is not None
 
-    @property
+    @cached_property
     def changes_by_year(self) -> bool:
         """Whether years have rates of their own."""
         timed = any(part.staleness > 0 and part.studied is not None for part in self.parts)

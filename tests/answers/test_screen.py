@@ -75,6 +75,21 @@ def test_a_screen_that_understates_its_error_is_caught():
     assert np.abs(np.array(screen.limits(0.95)) / wanted - 1).max() > 1e-6
 
 
+def test_hardly_any_draws_are_worked_out():
+    asked = []
+    for seed in range(6):
+        generator = np.random.default_rng(seed)
+        block = generator.lognormal(3, 0.4, (100, 1)) * generator.lognormal(0, 0.3, (100, 5000))
+
+        def exact(rows, draws, block=block):
+            asked.append(rows.size / block.size)
+            return block[rows, draws]
+
+        screen = Screen.of(_told(block, 3e-6, generator), 3e-6 + screens.UNIT, exact)
+        np.testing.assert_allclose(screen.limits(0.95), np.quantile(block, [0.025, 0.975], axis=-1), rtol=1e-13)
+    assert sum(asked) / 6 < 0.006
+
+
 @given(seed=st.integers(0, 10_000), draws=DRAWS, level=LEVELS, unlike=st.sampled_from([0.0, 0.3, 3.0]))
 def test_limits_of_shared_rates_are_those_of_the_exact_draws(seed, draws, level, unlike):
     generator = np.random.default_rng(seed)

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hna.answers import realised, rows
+from hna.answers import realised, rows, stream
 from hna.answers.blocks import Carrier
 from hna.answers.expansion import REACH, TOLERANCE, Course, expansion
 from hna.answers.need import blocks, need
-from hna.answers.nest import Grouping
+from hna.answers.nest import Grouping, Nest
 from hna.answers.stream import summarise
 from hna.errors import AxisError, ModelError, QuantityError
 from hna.measure.areas import Area
@@ -104,6 +104,49 @@ def test_groups_nest_in_every_draw(rates_for, small_areas, transport, size):
     np.testing.assert_allclose(
         found.values["estimate"][0, :60].sum(axis=0), found.values["estimate"][0, 78], rtol=1e-12
     )
+
+
+def test_sums_over_groups_are_those_of_their_areas_however_areas_lie():
+    draws = np.random.default_rng(1).gamma(5.0, 20.0, (12, 50))
+    pairs = {
+        "each in groups of its own": (np.arange(12), np.arange(12) // 3, 4),
+        "together in one group": (np.arange(12), np.zeros(12, dtype=int), 1),
+        "some in none": (np.arange(7), np.arange(7) % 2, 2),
+    }
+    crossed = [(np.arange(12), np.arange(12) % 4, 4), (np.arange(12), np.arange(12) // 4, 3)]
+    for held in (*([pair] for pair in pairs.values()), crossed):
+        part = Nest.of(held, 12, 12).part(0, 12)
+        wanted = [draws[child[parent == n]].sum(axis=0) for child, parent, count in held for n in range(count)]
+        np.testing.assert_allclose(part.sums(draws, 2.0**-40), wanted, rtol=1e-12)
+        np.testing.assert_array_equal(part.sums(draws, 2.0**-10) % 2.0**-10, 0.0)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_years_side_by_side_are_those_one_after_another(rates_for, small_areas, threads, monkeypatch):
+    rates, population = rates_for("dementia"), small_areas(40, years=tuple(range(2020, 2046)))
+    wanted = summarise(rates, population, chunk=8, threads=1)
+    abreast, side_by_side = stream._abreast, []
+    monkeypatch.setattr(stream, "SPARE", 20_000_000)
+    monkeypatch.setattr(stream, "_abreast", lambda *given: side_by_side.append(1) or abreast(*given))
+    found = summarise(rates, population, chunk=8, threads=threads)
+    assert side_by_side
+    for name, values in wanted.values.items():
+        np.testing.assert_array_equal(found.values[name], values, err_msg=name)
+
+
+def test_what_goes_wrong_in_one_chunk_is_told_and_stops_the_others(rates_for, small_areas, monkeypatch):
+    rates, population = rates_for("dementia"), small_areas(40, years=tuple(range(2020, 2046)))
+    monkeypatch.setattr(stream, "SPARE", 20_000_000)
+    begun = []
+
+    def wrong(running):
+        begun.append(running)
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(stream, "advance", wrong)
+    with pytest.raises(MemoryError, match="no room"):
+        summarise(rates, population, chunk=8, threads=2)
+    assert len(begun) <= 2
 
 
 def test_an_area_in_several_groups_and_in_none(dementia, small_areas):
@@ -218,6 +261,14 @@ def test_whole_people_have_the_mean_and_spread_of_the_binomial(mean, size):
     assert ((found == np.floor(found)) & (found >= 0) & (found <= size)).all()
     assert found.mean() == pytest.approx(mean, rel=1e-3)
     assert found.std() == pytest.approx(np.sqrt(mean * (1 - mean / size)), rel=5e-3)
+
+
+def test_whole_people_may_take_the_place_of_those_expected():
+    expected = np.linspace([0.1, 2.0, 40.0, 790.0], [0.3, 6.0, 60.0, 800.0], 5000).T.copy()
+    size, scores = np.full(4, 800.0), realised.Scores(np.random.default_rng(1).standard_normal((4, 5000)))
+    wanted = realised.whole_people(expected.copy(), size, scores)
+    assert realised.whole_people(expected, size, scores, out=expected) is expected
+    np.testing.assert_array_equal(expected, wanted)
 
 
 def test_more_expected_people_are_never_fewer_people_there(rates_for, small_areas):
