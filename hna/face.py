@@ -196,7 +196,8 @@ def run(
     Raises
     ------
     HnaError
-        What is wrong; nothing is written then.
+        What is wrong with the request or with files, or why every need is refused; nothing is written then. A refusal of one
+        need among others, or of a gap, is among the report's `refusals`.
     """
     request = Request(
         tuple([needs] if isinstance(needs, str) else needs), tuple([areas] if isinstance(areas, str) else areas),

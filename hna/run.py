@@ -28,6 +28,7 @@ from hna.publish.disclosure import protect
 from hna.publish.disclosure_ledger import PublicationLedger, ledger_in
 from hna.publish.disclosure_presets import NONE, read_presets
 from hna.publish.outputs import check_folder, check_formats, write_outputs
+from hna.publish.refused import Refused, every_fault
 from hna.publish.report import Report
 
 DEFAULT_AREAS = ("Halton", "Sefton")
@@ -155,17 +156,16 @@ def assess(
     Raises
     ------
     HnaError
-        What is wrong with the request or with files, all at once.
+        What is wrong with the request or with files, all at once; or why every need is refused. A refusal of one need among
+        others is in the report.
     """
     check_request(request)
     shelf = Shelf(request.workspace)
     models = chosen_models(shelf, request.needs)
-    models, notes = _countable(models, request, shelf)
+    models, notes, refused = _countable(models, request, shelf)
     _check_size(request, models)
     plans = {group: _planned(group, request, shelf) for group in dict.fromkeys(model.group for model in models)}
     answered: list[Answered] = []
-    faults: dict[str, Fault] = {}
-    stopped: dict[str, list[str]] = {}
     small = _small(request, plans, shelf)
     here = client is None or small is not None
     runner = on(client) if client is not None and small is not None else None
@@ -175,17 +175,17 @@ def assess(
         if progress:
             progress(model.title, n, len(models))
         found = next(attempts)
-        if isinstance(found, HnaError):
-            faults |= {str(fault): fault for fault in found.faults}
-            for fault in found.faults:
-                stopped.setdefault(str(fault), []).append(model.need)
-        else:
+        if isinstance(found, Answered):
             answered.append(found)
-    if faults:
-        raise ModelError([_whose(fault, stopped[said]) for said, fault in faults.items()])
+        else:
+            refused.append(Refused(model, found.faults))
+    if not answered or not all(one.alone for one in refused):
+        raise ModelError(every_fault(refused))
+    notes += [one.note for one in refused]
     notes += [note for chosen in plans.values() for note in chosen.notes]
     notes += small.notes if small else ()
-    report = Report(tuple(one.answer for one in answered), request.arguments(), tuple(notes))
+    told = every_fault(refused if request.disclosure == NONE else [one.bare for one in refused])
+    report = Report(tuple(one.answer for one in answered), request.arguments(), tuple(notes), tuple(told))
     if request.disclosure == NONE:
         return report
     above = [small.above()] if small else []
@@ -211,11 +211,11 @@ def _check_size(request: Request, models: Sequence[Model]) -> None:
             raise QuantityError(Fault(what, remedy, field="--draws"))
 
 
-def _countable(models: list[Model], request: Request, shelf: Shelf) -> tuple[list[Model], list[str]]:
+def _countable(models: list[Model], request: Request, shelf: Shelf) -> tuple[list[Model], list[str], list[Refused]]:
     """The models whose people are counted on the shelf; of shipped ones that nobody named, a note for the rest."""
     kept: list[Model] = []
     waiting: dict[str, list[str]] = {}
-    faults: list[Fault] = []
+    refused: list[Refused] = []
     for model in models:
         if not model.population or _counting(model.group, request, shelf):
             kept.append(model)
@@ -225,11 +225,12 @@ def _countable(models: list[Model], request: Request, shelf: Shelf) -> tuple[lis
             waiting.setdefault(model.group, []).append(model.title)
             continue
         remedy = f"Write data/population/<id>/ in a workspace, its source.yaml with group: {model.group}. {model.population.because}"
-        faults.append(Fault(what, remedy, file=f"models/{model.need}.yaml", field="population", code="R522"))
-    if faults:
-        raise ModelError(faults)
+        file = f"models/{model.need}.yaml"
+        refused.append(Refused(model, (Fault(what, remedy, file=file, field="population", code="R522"),)))
+    if not kept and refused:
+        raise ModelError(every_fault(refused))
     no_count = "Not assessed, because no population on the shelf counts"
-    return kept, [f"{no_count} {group} here: {'; '.join(titles)}" for group, titles in waiting.items()]
+    return kept, [f"{no_count} {group} here: {'; '.join(titles)}" for group, titles in waiting.items()], refused
 
 
 def _counting(group: str, request: Request, shelf: Shelf) -> list[Held]:
@@ -261,11 +262,6 @@ def _small(request: Request, plans: Mapping[str, Plan], shelf: Shelf) -> SmallAr
         return None
     own = request.population if any(map(is_small, areas)) else None
     return small_areas(shelf, areas, wanted, request.years, own)
-
-
-def _whose(fault: Fault, needs: Sequence[str]) -> Fault:
-    """A fault that names no file and no rows, with the needs that it stops."""
-    return fault if fault.file or fault.rows else replace(fault, rows=needs)
 
 
 def _attempt(
@@ -334,8 +330,8 @@ def _answer(
 def run(request: Request, out: Path, progress: Progress | None = None, client: Any = None) -> tuple[Report, list[Path]]:
     """The answers to a request, written to a folder.
 
-    A gap that is refused is listed with its two numbers side by side. A folder that holds a report without refusals is
-    then left as it was.
+    A gap that is refused is listed with its two numbers side by side; a need that is refused is named with the reason, and the
+    others are answered. A folder that holds a report without refusals is then left as it was.
 
     Parameters
     ----------
@@ -351,7 +347,7 @@ def run(request: Request, out: Path, progress: Progress | None = None, client: A
     Raises
     ------
     HnaError
-        What is wrong; nothing is written then.
+        What is wrong with the request or with files, or why every need is refused; nothing is written then.
     """
     check_folder(out)
     check_formats(request.formats)

@@ -76,7 +76,7 @@ def _uncollected() -> Iterator[None]:
 def write_outputs(report: Report, out: Path) -> list[Path]:
     """Write every output to a folder, replacing those of an earlier run only once all are complete.
 
-    A report in which a gap was refused does not replace one in which none was.
+    A report in which a gap or a need was refused does not replace one in which none was.
 
     Returns
     -------

@@ -19,11 +19,13 @@ class Report:
     answers : one a need.
     arguments : what was asked for, as written to run.json.
     notes : what holds for the whole run, in words.
+    refused : why needs that were asked for are not answered.
     """
 
     answers: tuple[Answer, ...]
     arguments: Mapping[str, object]
     notes: tuple[str, ...] = ()
+    refused: tuple[Fault, ...] = ()
 
     @property
     def level(self) -> float:
@@ -37,8 +39,8 @@ class Report:
 
     @property
     def refusals(self) -> tuple[Fault, ...]:
-        """Gaps that were refused."""
-        return tuple(fault for found in self.answers for fault in found.refusals)
+        """Gaps that were refused, and needs."""
+        return (*(fault for found in self.answers for fault in found.refusals), *self.refused)
 
     @property
     def flags(self) -> tuple[str, ...]:

@@ -334,6 +334,37 @@ def test_a_refused_gap_lists_both_numbers_and_is_written_where_no_good_report_st
     assert not {"gap", "coverage", "gap_positive"} & set(table["quantity"])
 
 
+def test_a_need_that_is_refused_leaves_the_others_answered(
+    small: Workspace, good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal is of one need: the others are answered, the status is 2, and a good report is not replaced."""
+    before = prints(good)
+    small.model("restlessness", ages="60+")
+    said = ""
+    for out, more in ((tmp_path / "new", ()), (good, ()), (tmp_path / "safe", ("--disclosure", "default"))):
+        words = ("run", "-w", str(small.root), "-o", str(out), "--draws", "50", *more)
+        status, told, said = call(capsys, monkeypatch, *words)
+        assert status == 2
+        assert "R201 models/restlessness.yaml" in said
+        assert "Sleeplessness. " in told
+        assert "Restlessness is not assessed: R201" in told
+    assert prints(good) == before
+    assert "Run it without disclosure control" in said
+    new = tmp_path / "new"
+    assert set(pd.read_csv(new / "gap.csv")["need"]) == {"sleeplessness"}
+    assert "R201 models/restlessness.yaml" in (new / "run.json").read_text()
+    assert "Restlessness is not assessed" in (new / "report.html").read_text()
+    status, _, said = call(capsys, monkeypatch, "run", "restlessness", "-w", str(small.root), "-o", str(tmp_path / "x"))
+    assert status == 2
+    assert "R201" in said
+    assert not (tmp_path / "x").exists(), "nothing could be answered"
+    edit(RATES, r"4\.0", "four")(small)
+    status, told, said = call(capsys, monkeypatch, "run", "-w", str(small.root), "-o", str(tmp_path / "y"))
+    assert (status, told) == (2, ""), "a fault of a table stops the run"
+    assert "four" in said
+    assert not (tmp_path / "y").exists()
+
+
 def test_output_that_is_a_file(
     small: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
