@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hna.answers.known_people import KnownPeople, known_people, rows_for
-from hna.answers.ledger import Ledger, align, months_apart
+from hna.answers.ledger import CONFLICT, Entry, Ledger, align, months_apart
 from hna.answers.need import NeedEstimate
 from hna.errors import AlignmentError, AxisError, Fault, QuantityError
 from hna.evidence.known import Known
@@ -34,8 +34,19 @@ class Figure:
     probability: float | None = None
 
 
+def not_below(need_draws: Array, known: KnownPeople) -> NDArray[np.bool_]:
+    """Draws in which those known, or the fewest that they may be, are no more than the need, shape (draw,)."""
+    found: NDArray[np.bool_] = need_draws >= known.low
+    return found
+
+
 def figures(
-    need_point: float, need_draws: Array, known: KnownPeople, level: float, target: float | None
+    need_point: float,
+    need_draws: Array,
+    known: KnownPeople,
+    level: float,
+    target: float | None,
+    keep: NDArray[np.bool_] | None = None,
 ) -> dict[str, Figure]:
     """Everything said of one need and one count, taken draw by draw and summarised last.
 
@@ -48,13 +59,20 @@ def figures(
     known : people known.
     level : confidence level.
     target : share of people in need who should be known.
+    keep : draws to which a conditioned gap is kept, shape (draw,); its estimate is then their mean. None for all.
 
     Returns
     -------
     figures for ``known, gap, coverage, p_known_exceeds_need`` and, with a target, ``target_shortfall``. The gap is need
     less known and keeps its sign, its probability that of a gap above zero (the least that hidden counts allow);
-    coverage is known over need (of at least one person), its estimate the median of the draws.
+    coverage is known over need (of at least one person), its estimate the median of the draws. The chance that known people
+    exceed the need is that of all draws, kept or not.
     """
+    if keep is not None:
+        whole = figures(need_point, need_draws, known, level, target)
+        left = replace(known, low=known.low[keep], high=known.high[keep])
+        found = figures(float(need_draws[keep].mean()), need_draws[keep], left, level, target)
+        return found | {name: whole[name] for name in ("known", "p_known_exceeds_need")}
     at = [(1 - level) / 2, (1 + level) / 2]
     point = known.point
     exact = point is not None and known.printed[0] == known.printed[1] and np.ptp(known.low) == 0
@@ -109,6 +127,8 @@ def flags_of(found: dict[str, Figure], use: KnownUse, months: float, defaults: D
         flags.append("W605")
     if use.residents is not None:
         flags.append("W521")
+    if use.gap == "conditioned":
+        flags.append("N721")
     if found["known"].estimate is None:
         flags.append("N602")
     chance = found["p_known_exceeds_need"]
@@ -174,6 +194,7 @@ class Gap:
     net : need less known.
     coverage : known over need.
     target : share that should be known.
+    conditioned : whether draws of the need below the people known are left out.
     """
 
     need: NeedEstimate
@@ -183,6 +204,7 @@ class Gap:
     net: Estimate
     coverage: Estimate
     target: float | None = None
+    conditioned: bool = False
 
     @property
     def ledger(self) -> pd.DataFrame:
@@ -222,7 +244,9 @@ class Gap:
         for (area, year), known in self.known.items():
             point = self.need.headline.sel(area=area, year=year).item()
             draws = self.need.draws.sel(area=area, year=year).values
-            found = figures(point, draws, known, level, self.target)
+            found = figures(
+                point, draws, known, level, self.target, not_below(draws, known) if self.conditioned else None
+            )
             of_need = need[area, year]
             first = Figure(of_need["estimate"], of_need["lower"], of_need["upper"])
             for quantity, figure in {"need": first, **found}.items():
@@ -248,7 +272,8 @@ def gap(need: NeedEstimate, known: Known, use: KnownUse | None = None) -> Gap:
     Raises
     ------
     AlignmentError
-        R711 if the two do not count the same people.
+        R711 if the two do not count the same people; R721 if the gap is conditioned and nearly every draw of the need lies
+        below the people known.
     AxisError
         If need is not by area and year, or no area has both.
     """
@@ -264,8 +289,8 @@ def gap(need: NeedEstimate, known: Known, use: KnownUse | None = None) -> Gap:
         held = known.take(known.area_code == area.code)
         if not len(held):
             continue
-        year, counted = nearest(need.population.years, held.years)
-        held = held.take(held.year == counted)
+        year, latest = nearest(need.population.years, held.years)
+        held = held.take(held.year == latest)
         ledger = replace(
             align(need.universe, need.rates.severities[1:], held, use, area, need.population.base, year,
                   need.rates.defaults.steady_volume),
@@ -276,13 +301,32 @@ def gap(need: NeedEstimate, known: Known, use: KnownUse | None = None) -> Gap:
             continue
         ledgers.append(ledger)
         rows = rows_for(held, need.universe.ages, need.universe.sex, bridged(ledger))
-        people[area.code, year] = known_people(held, rows, use, seed, size)
+        counted = known_people(held, rows, use, seed, size)
+        ledger = conditioning(ledger, use, need.draws.sel(area=area.code, year=year).values, counted)
+        ledgers[-1] = ledger
+        if not ledger.aligned:
+            faults.append(ledger.refusal())
+        people[area.code, year] = counted
     if faults:
         raise AlignmentError(faults)
     if not people:
         remedy = "Use counts for the same areas, by code"
         raise AxisError(Fault(f"{known.source.id} has no count for these areas", remedy, rows=need.population.areas))
     return _assembled(need, known, use, people, ledgers, flags)
+
+
+def conditioning(ledger: Ledger, use: KnownUse, need_draws: Array, known: KnownPeople) -> Ledger:
+    """The ledger of a conditioned gap: which draws are kept, or that nearly none are and the evidence is in conflict (R721)."""
+    if use.gap != "conditioned":
+        return ledger
+    if float(not_below(need_draws, known).mean()) < rules().conditioned_least:
+        entry = Entry(CONFLICT, "the estimate", "more than nearly every draw of it", "different", code="R721")
+    else:
+        how = (
+            "conditioned: draws of the estimate below the people known are left out, by the chance that these exceed it"
+        )
+        entry = Entry(CONFLICT, "the estimate", "no more than it", "bridged", how)
+    return replace(ledger, entries=(*ledger.entries, entry))
 
 
 def use_of(model: Model, name: str) -> KnownUse:
@@ -303,6 +347,13 @@ def nearest(need_years: Sequence[int], known_years: Sequence[int]) -> tuple[int,
     )
 
 
+def _refilled(keep: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Which draw stands in each place, as many as before: kept ones their own, so that areas stay paired; the next kept one elsewhere."""
+    where = np.flatnonzero(keep)
+    after = np.searchsorted(where, np.arange(len(keep)))
+    return np.asarray(where[after % len(where)])
+
+
 def _assembled(
     need: NeedEstimate,
     known: Known,
@@ -318,7 +369,7 @@ def _assembled(
             Fault("counts of different areas are nearest to different years", "Ask for one year of need", rows=years)
         )
     point = need.headline.sel(area=areas, year=years).transpose("area", "year")
-    drawn = need.draws.sel(area=areas, year=years).transpose("area", "year", "draw")
+    drawn = need.draws.sel(area=areas, year=years).transpose("area", "year", "draw").copy()
     size = need.rates.size
     middle = np.array([[person.middle] for person in people.values()])
     within = uniform(need.rates.seed, f"hidden:{known.source.id}", size)
@@ -328,6 +379,10 @@ def _assembled(
         months = months_apart(known.source.reference_date, year)
         place = {"area": area, "year": year}
         found = figures(point.sel(place).item(), drawn.sel(place).values, person, 0.95, None)
+        if use.gap == "conditioned":
+            kept = _refilled(not_below(drawn.sel(place).values, person))
+            row = areas.index(area)
+            drawn[row, 0], counts[row, 0] = drawn.values[row, 0, kept], counts.values[row, 0, kept]
         flags |= dict.fromkeys(flags_of(found, use, months, need.rates.defaults))
     flags |= dict.fromkeys(code for ledger in ledgers for code in ledger.assumed)
     citations = (*need.citations, *known.cited)
@@ -338,10 +393,12 @@ def _assembled(
             drawn.sel(area=area, year=year).values - one.low,
         )
         for (area, year), one in people.items()
-        if one.point is None
+        if one.point is None and use.gap == "signed"
     }
-    net = NetGap(point - middle, drawn - counts, "gap", "people", need.universe, citations, codes, bounds=bounds)
+    gaps = drawn - counts
+    mean = gaps.mean("draw") if use.gap == "conditioned" else point - middle
+    net = NetGap(mean, gaps, "gap", "people", need.universe, citations, codes, bounds=bounds)
     ratio = counts / drawn.clip(min=1.0)
     coverage = Estimate(ratio.median("draw"), ratio, "coverage", "proportion", need.universe, citations, codes)
     target = need.rates.model.target.coverage if need.rates.model.target else None
-    return Gap(need, known, people, tuple(ledgers), net, coverage, target)
+    return Gap(need, known, people, tuple(ledgers), net, coverage, target, use.gap == "conditioned")

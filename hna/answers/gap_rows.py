@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hna.answers.gap import Figure, bridged, figures, flags_of, leverage
+from hna.answers.gap import Figure, bridged, conditioning, figures, flags_of, leverage, not_below
 from hna.answers.known_people import KnownPeople, known_people, rows_beside, rows_for, union_known
 from hna.answers.ledger import Ledger, align, months_apart, tiles
 from hna.answers.need import Block
@@ -41,6 +41,7 @@ class GapRows:
         self.leverage: float | None = None
         self.assumed: dict[str, None] = {}
         self.examined = examined(rates)
+        self.keep: NDArray[np.bool_] | None = None
         model = rates.model
         uses = {use.source: use for use in model.known}
         self.universe = rates.universe
@@ -52,6 +53,8 @@ class GapRows:
                       rates.defaults.steady_volume),
                 need=model.need,
             )  # fmt: skip
+            if ledger.aligned and use.gap == "conditioned":
+                ledger = self._conditioned(ledger, counts, use)
             self.ledgers.append(ledger)
             if ledger.aligned:
                 aligned.append((counts, use, bridged(ledger)))
@@ -62,6 +65,15 @@ class GapRows:
             self._whole(aligned)
         if len(aligned) == 1 and not aligned[0][2]:
             self._subgroups(*aligned[0][:2], by)
+
+    def _conditioned(self, ledger: Ledger, counts: Known, use: KnownUse) -> Ledger:
+        """Draws of everybody's need not below everybody known: all subgroups keep the same ones, so that they add up."""
+        model = self.rates.model
+        whole = self._cut(self.rates.severities[0], model.sex, None)
+        people = self._people(counts, use, rows_for(counts, model.band, model.sex, bridged(ledger)))
+        drawn = people_drawn(self.rates, self.block, whole)
+        self.keep = not_below(drawn, people)
+        return conditioning(ledger, use, drawn, people)
 
     def _people(self, counts: Known, use: KnownUse, rows: NDArray[np.bool_]) -> KnownPeople:
         return known_people(counts, rows, use, self.rates.seed, self.rates.size)
@@ -126,7 +138,7 @@ class GapRows:
         point = float(total(self.block.headline, cut, 0))
         drawn = people_drawn(self.rates, self.block, cut)
         target = self.rates.model.target
-        found = figures(point, drawn, people, self.level, target.coverage if target else None)
+        found = figures(point, drawn, people, self.level, target.coverage if target else None, self.keep)
         months = months_apart(counts.source.reference_date, self.block.year)
         added = [*flags_of(found, use, months, self.rates.defaults), *self.assumed]
         small = {"N461"} if is_small(self.rates, self.block, cut) else set()
@@ -170,13 +182,16 @@ class GapRows:
     ) -> None:
         """The gap added up over the cells in which the estimate exceeds the count: signed draws, never clipped ones."""
         held = [(cut, self._people(counts, use, rows)) for cut, rows in cells] or [(whole, people)]
-        low, high = np.zeros(self.rates.size), np.zeros(self.rates.size)
+        low, high = (np.zeros(self.rates.size if self.keep is None else self.keep.sum()) for _ in range(2))
         point_gap: float | None = 0.0
-        for cut, known in held:
-            point = float(total(self.block.headline, cut, 0))
+        for cut, counted in held:
+            known, point = counted, float(total(self.block.headline, cut, 0))
+            drawn = total(self.block.draws, cut, 1)
+            if self.keep is not None:
+                drawn, known = drawn[self.keep], replace(known, low=known.low[self.keep], high=known.high[self.keep])
+                point = float(drawn.mean())
             if point <= known.middle:
                 continue
-            drawn = total(self.block.draws, cut, 1)
             low, high = low + drawn - known.high, high + drawn - known.low
             point_gap = None if point_gap is None or known.point is None else point_gap + point - known.point
         at = [(1 - self.level) / 2, (1 + self.level) / 2]

@@ -15,6 +15,7 @@ from hna.model.spec import Factors, KnownUse
 
 Verdict = Literal["equal", "bridged", "different"]
 APART = "what is counted"
+CONFLICT = "how many"
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class Ledger:
 
 
 _REMEDIES = {
+    CONFLICT: "The estimate and the count contradict each other: check the definition, residence, duplicates, factors.in_need and "
+    "the age of the rate, or leave the gap signed",
     APART: "The model keeps this count apart: compare another, or take `apart` out and bridge what differs",
     "definition": "Bridge it in the model (known.bridges.definition, with its citation), or use a count of the same condition",
     "age range": "Use a count of the same ages, or give factors.ages (share of those counted who are of the need's ages) with its source",

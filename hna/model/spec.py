@@ -104,6 +104,9 @@ class KnownUse(Record):
     """Differences in the alignment ledger that are bridged, each with its citation."""
     residents: Residents | None = None
     """For counts by practice: what brings them to areas of residence."""
+    gap: Literal["signed", "conditioned"] = "signed"
+    """signed: every draw is kept, also where more people are known than estimated. conditioned: draws of the estimate below the
+    people known who have the need are left out, since nobody known is without it; needs factors.in_need."""
     apart: Annotated[str, Field(min_length=20)] | None = None
     """Why no gap is formed: the count is listed beside the estimate, and nothing is worked out from the two."""
 
@@ -111,6 +114,11 @@ class KnownUse(Record):
     def _compared_or_apart(self) -> KnownUse:
         if self.apart and (self.factors is not None or self.bridges or self.residents):
             raise ValueError("a count kept apart is not compared, so it has neither factors nor bridges nor residents")
+        if self.gap == "conditioned" and (self.apart or self.factors is None or self.factors.in_need is None):
+            raise ValueError(
+                "a gap is conditioned on people known who have the need: give factors.in_need, the share of those counted who meet "
+                "the case definition"
+            )
         return self
 
 
@@ -228,6 +236,9 @@ class Model(Record):
         for used in self.prevalence.named:
             if used.ages is not None:
                 AgeBand.parse(used.ages)
+        compared = [use for use in self.known if not use.apart]
+        if len(compared) > 1 and any(use.gap == "conditioned" for use in compared):
+            raise ValueError("a gap is conditioned on one count: keep the others apart, or leave the gap signed")
         return self
 
     @property

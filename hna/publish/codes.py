@@ -13,6 +13,7 @@ CODES: dict[str, str] = {
     "N511": "The year is a projection: it shows what follows if today's age-specific rates continue. It is not a forecast.",
     "N602": "The publisher hides small counts. The count is carried as a range, never as nought.",
     "N701": "Whether everyone counted has the need is not known, so the gap and the coverage are apparent ones.",
+    "N721": "Draws of the estimate below the people known are left out, since all of these have the need; the gap is of the rest.",
     "R1001": "The topic is sensitive, and no stricter rule for small numbers has been given, so nothing is published.",
     "R1003": "Counts of few people could be worked out from what would be published.",
     "R1004": "The list of earlier releases cannot be read, so what they gave away is not known.",

@@ -10,6 +10,7 @@ import numpy as np
 from hna.answers.answer import Answer
 from hna.publish.disclosure_protect import DERIVED, HIDDEN, ROUNDED
 
+CONDITIONED = "N721"
 _NUMBERS = ("estimate", "lower", "upper", "probability")
 
 
@@ -57,10 +58,12 @@ def _only(found: Answer, area: str) -> bool:
 def _worked_out(found: Answer, rows: dict[str, dict[str, Any]], key: tuple[object, ...]) -> Iterator[tuple[str, float]]:
     """The count, as each figure gives it away."""
     need = float(rows["need"]["estimate"])
-    if "gap" in rows and _there(rows["gap"]["estimate"]):
+    # A conditioned gap is the mean of some draws of the need less the count that is printed: no estimate less gap gives that back.
+    signed = CONDITIONED not in str(rows.get("gap", {}).get("flags", "")).split()
+    if signed and "gap" in rows and _there(rows["gap"]["estimate"]):
         yield "estimate less gap", need - float(rows["gap"]["estimate"])
     target = found.model.target
-    if target is not None and "target_shortfall" in rows and _there(rows["target_shortfall"]["estimate"]):
+    if signed and target is not None and "target_shortfall" in rows and _there(rows["target_shortfall"]["estimate"]):
         yield "target less shortfall", target.coverage * need - float(rows["target_shortfall"]["estimate"])
     area = str(key[0])
     if key[2:] == ("", found.model.sex, "all") and area in found.leverages and _only(found, area):

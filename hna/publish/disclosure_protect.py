@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hna.answers.answer import Answer, as_sum
-from hna.answers.gap import Figure, figures, flags_of, leverage
+from hna.answers.gap import Figure, figures, flags_of, leverage, not_below
 from hna.answers.known_people import KnownPeople, known_people, union_known
 from hna.answers.need import Block, blocks
 from hna.errors import Fault
@@ -161,7 +161,8 @@ class Protector:
         base = max((part.rule.need_base for part in parts if part.rule and not part.exempt), default=1)
         point, drawn = self._need(place, subgroup, base)
         target = self.found.model.target
-        found = self._figures(point, drawn, people, target.coverage if target else None)
+        conditioned = any(part.use.gap == "conditioned" for part in parts)
+        found = self._figures(point, drawn, people, target.coverage if target else None, conditioned)
         codes = {ROUNDED} if base > 1 else set()
         codes |= set(_CLOSE).intersection(flags_of(found, parts[0].use, 0, self.found.rates.defaults))
         for quantity, figure in found.items():
@@ -172,10 +173,12 @@ class Protector:
                 leverages[place[0]] = times
 
     def _figures(
-        self, point: float | None, drawn: Array | None, people: KnownPeople, target: float | None
+        self, point: float | None, drawn: Array | None, people: KnownPeople, target: float | None, conditioned: bool
     ) -> dict[str, Figure]:
         if point is not None and drawn is not None:
-            return figures(point, drawn, people, self.level, target)
+            # Of a subgroup its own draws are kept: which ones everybody's count would keep is not to be worked out from it.
+            keep = not_below(drawn, people) if conditioned else None
+            return figures(point, drawn, people, self.level, target, keep if keep is not None and keep.any() else None)
         # Without the draws of need nothing is said of how sure the gap is: it would need the count that is not printed.
         known = people.point
         at = [(1 - self.level) / 2, (1 + self.level) / 2]
