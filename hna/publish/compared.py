@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -23,7 +22,6 @@ QUANTITIES = {"coverage": "Coverage", "gap": "Gap", "prevalence": "Expected prev
 UNTESTED = "Not tested"
 _FOLDED = 4
 _REASON = "not statistically compared because "
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def compared(facts: NeedFacts, refs: Mapping[str, int]) -> Iterator[Block]:
@@ -154,7 +152,7 @@ def _beside(row: Row) -> str:
 
 
 def _period(row: Row) -> str:
-    return _ISO.sub(lambda found: wording.day(found.group()), str(row["period"]))
+    return wording.dated(str(row["period"]))
 
 
 def _tested(row: Row) -> bool:

@@ -100,21 +100,25 @@ def outcomes(held: Assessment, needs: Sequence[str], key: str = "outcomes") -> R
             continue
         first = next(iter(found.values()))
         what = "Share of people in need who are known" if quantity == "coverage" else "Expected prevalence"
-        cells = [need_cell(held, need), say_text(f"{what}, {first['period']}"), _share(first, "")]
+        cells = [need_cell(held, need), say_text(f"{what}, {wording.dated(str(first['period']))}"), _share(first, "")]
         for kind in _KINDS:
             row = found.get(kind)
             if row is not None:
-                named.setdefault(kind, str(row["comparator_name"]))
+                named.setdefault(kind, str(row["comparator_name"]).partition(" (")[0])
             cells.append(say_text("") if row is None else _verdict(row))
         rows.append(tuple(cells))
     columns = (Column("Need"), Column("What is compared"), Column(area, "", True),
-               *(Column(shown(named.get(kind, kind.replace("-", " ").capitalize()))) for kind in _KINDS))  # fmt: skip
+               *(Column(_first_capital(shown(named.get(kind, kind.replace("-", " "))))) for kind in _KINDS))  # fmt: skip
     note = (
         "Expected prevalence rests on the same published rates everywhere and is never tested: it says how the ages of the people "
         "differ, not how the place performs (R401). A difference between places is of comparative need. [x] means that there is no such "
         "comparator."
     )
     return Rows(key, f"{area} beside other places", columns, tuple(rows), 1, note, ())
+
+
+def _first_capital(name: str) -> str:
+    return name[:1].upper() + name[1:]
 
 
 def _number(value: object) -> float | None:
@@ -138,14 +142,13 @@ def _verdict(row: dict[str, object] | dict[object, object]) -> Cell:
     held = {str(key): value for key, value in row.items()}
     ours, theirs = _number(held["estimate"]), _number(held["comparator_value"])
     sentence = str(held["sentence"]).partition(" because ")[0]
-    if (
-        held["verdict"] == "not_tested"
-        and ours is not None
-        and theirs is not None
-        and math.isclose(ours, theirs, rel_tol=1e-9)
-    ):
-        # One rate for all ages: the two are the same number, and only its last digit says above or below.
-        sentence = "Not statistically comparable"
+    if held["verdict"] == "not_tested" and ours is not None and theirs is not None:
+        if math.isclose(ours, theirs, rel_tol=1e-9):
+            # One rate for all ages: the two are the same number, and only its last digit says above or below.
+            sentence = "Not statistically comparable"
+        elif say_percent(ours) == say_percent(theirs):
+            # Above or below by less than is printed would contradict the two numbers that stand there.
+            sentence = "Not statistically compared"
     return Cell(f"{_share(row, 'comparator').text}. {sentence}.")
 
 

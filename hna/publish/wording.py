@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from hna.answers.comparison import Signals
@@ -32,6 +33,7 @@ CONTACT_PART = (
 )
 NOT_ADDED = "Strata overlap: one person may be in several, so they are never added up."
 _NAME = 80
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
 _COUNTED = {"people-point": "on one day", "episodes": "episodes in a period", "referrals": "referrals in a period"}
 _MEASURES = {"point": "at one time", "lifetime": "at any time in life", "proportion-of-cases": "share of cases"}
 
@@ -76,6 +78,11 @@ def day(date: str) -> str:
     """``31 March 2020``."""
     found = dt.date.fromisoformat(date)
     return f"{found.day} {found:%B %Y}"
+
+
+def dated(text: str) -> str:
+    """Text with its dates as people write them: ``known 31 March 2020``."""
+    return _ISO.sub(lambda found: day(found.group()), text)
 
 
 def middle(year: int) -> str:
