@@ -165,7 +165,7 @@ def local_part(
     step, factors = steps[0], [one.factor for one in steps]
     draws = national.shape[-1]
     for one in steps:
-        check_step(one, shelf, condition)
+        check_step(one, shelf, condition, model.band)
     composition = composition_for(shelf, factors, step.composition)
     made = [step_ratios(one, shelf, composition, sexes, ages, draws, seed, defaults) for one in steps]
     levels, merge, ratio, away = _together(made, composition.source.factors)

@@ -105,14 +105,19 @@ def step_ratios(
     return StepRatios(step, table.source, levels, merge, ratio, away, tuple(notes), tuple(sorted(flags)))
 
 
-def check_step(step: LocalAdjustment, shelf: Shelf, condition: str) -> None:
+def check_step(step: LocalAdjustment, shelf: Shelf, condition: str, ages: AgeBand) -> None:
     """Refuse a step whose source cannot give its ratios.
+
+    Parameters
+    ----------
+    condition : that the rate is of.
+    ages : of the need.
 
     Raises
     ------
     ModelError
-        R412 without a benchmark; R413 for ratios of all ages together that were not adjusted for age; or a source by other
-        groups, by severity, or of another condition.
+        R412 without a benchmark; R413 for ratios neither by age nor adjusted for it, since levels may differ in age and not in
+        risk within a wide band; or a source by other groups, by severity, or of another condition.
     """
     faults, table = [], read_prevalence(shelf, step.source)
     if step.benchmark is None:
@@ -127,17 +132,29 @@ def check_step(step: LocalAdjustment, shelf: Shelf, condition: str) -> None:
         faults.append(
             Fault(f"{step.source} divides cases by severity", "Name rates of all cases", field="local.source")
         )
-    wide = max((band.end - band.low for band in table.bands), default=np.inf)
-    if "age" not in step.adjusted_for and (wide > rules().wide_band and len(set(table.bands)) == 1):
-        remedy = "Name rates by age, or state adjusted_for: [age] where the source says so"
-        what = f"rates by {step.factor} in {step.source} are of all ages together and not adjusted for age"
-        faults.append(Fault(what, remedy, field="local.adjusted_for", code="R413"))
+    wide = [] if "age" in step.adjusted_for else _wide(table.bands, ages)
+    if wide:
+        years = f"{rules().wide_band:g}"
+        remedy = f"Name rates by age in bands of {years} years or fewer, or state adjusted_for: [age] where the source says so"
+        what = f"rates by {step.factor} in {step.source} are of people of very different ages together and not adjusted for age"
+        faults.append(Fault(what, remedy, field="local.adjusted_for", rows=wide, code="R413"))
     if table.source.condition != condition and not step.because:
         remedy = "Name rates of the same condition, or say under because why these ratios hold for it"
         what = f"{step.source} is about {table.source.condition}, and the model about {condition}"
         faults.append(Fault(what, remedy, field="local.source"))
     if faults:
         raise ModelError(faults)
+
+
+def _wide(bands: Sequence[AgeBand], ages: AgeBand) -> list[str]:
+    """Bands within which people's ages differ much, of those that a need uses; an open one is the top of narrow ones below it."""
+    used = sorted({band for band in bands if band.meets(ages)}, key=lambda band: band.low)
+    by_age = any(band.high is not None for band in bands)
+    return [
+        band.label
+        for band in used
+        if (band.end - band.low > rules().wide_band if band.high is not None else not by_age)
+    ]
 
 
 def _levels(step: LocalAdjustment, table: Prevalence, composition: Composition) -> tuple[tuple[str, ...], Array]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 
 import numpy as np
 import pytest
@@ -111,7 +112,7 @@ def test_what_is_refused(tmp_path, steps, words):
 
 def test_without_people_by_both_it_is_refused(tmp_path):
     shelf = both(tmp_path)
-    (tmp_path / "data" / "composition" / "both" / "source.yaml").unlink()
+    shutil.rmtree(tmp_path / "data" / "composition" / "both")
     with pytest.raises(HnaError, match="R415"):
         make_rates(model(BY_DEPRIVATION, BY_GROUP), shelf, 50)
 

@@ -160,6 +160,36 @@ def test_a_place_without_a_composition_is_refused(shelf):
         make_rates(model(STEP), shelf, 50).at("X1", 2023)
 
 
+NARROW = [f"{low},{low + 9}" for low in range(15, 85, 10)]
+
+
+@pytest.mark.parametrize(
+    ("bands", "wide"),
+    [
+        (["16,44", "45,"], "16-44"),
+        (["16,24", "25,44", "45,54", "55,64", "65,74", "75,"], "25-44"),
+        (["0,24", *NARROW[1:], "85,"], None),
+        ([*NARROW, "85,"], None),
+        (["16,"], r"16\+"),
+        (["16,64", "65,"], "16-64"),
+    ],
+)
+def test_ratios_are_by_age_or_adjusted_for_it(tmp_path, bands, wide):
+    """A band of many ages holds a difference of age between levels; one that no one of the need is in says nothing."""
+    rows = [row.replace("16,", band, 1) for band in bands for row in FIFTHS]
+    shelf = workspace(tmp_path, rows)
+    (tmp_path / "prevalence_sources" / "rate" / "table.csv").write_text(
+        "age_from,age_to,cases,sample\n25,34,60,400\n35,44,90,400\n"
+    )
+    one = model(STEP | {"adjusted_for": []}).model_copy(update={"ages": "25-44"})
+    if wide is None:
+        assert make_rates(one, shelf, 30).local is not None
+        return
+    with pytest.raises(HnaError, match=wide) as told:
+        make_rates(one, shelf, 30)
+    assert told.value.codes == ("R413",)
+
+
 def test_points_alone_need_a_judged_range(tmp_path):
     rows = [f"{n + 1},16,,{value}" for n, value in enumerate((34, 30, 26, 23, 20))]
     shelf = workspace(tmp_path, rows, "deprivation,age_from,age_to,estimate", "none")
