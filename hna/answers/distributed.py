@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import itertools
 import pickle
+import re
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -20,6 +22,9 @@ B = TypeVar("B")
 
 EACH = 8
 """Chunks a task."""
+_ADDRESS = re.compile(r"([a-z]+://)?\[?(?P<host>[^\s/]+?)\]?:(?P<port>\d{1,5})")
+ANSWERED = 10
+"""Seconds within which a scheduler answers."""
 AHEAD = 4
 """Tasks that are sent to each thread of the cluster before the first is done."""
 
@@ -33,9 +38,15 @@ def connect(address: str) -> Any:
         If the extra is not installed, or nobody answers.
     """
     distributed = _distributed()
+    place = _ADDRESS.fullmatch(address.strip())
+    if place is None:
+        remedy = "Give the address that `dask scheduler` prints, such as tcp://127.0.0.1:8786"
+        raise HnaError(Fault(f"{address!r} is not the address of a scheduler", remedy, field="--scheduler"))
     try:
-        return distributed.Client(address, timeout="10s", set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
+        # A client that was never answered complains again when it is dropped, so somebody must be there first.
+        socket.create_connection((place["host"], int(place["port"])), ANSWERED).close()
+        return distributed.Client(place[0], timeout=ANSWERED, set_as_default=False)
+    except (OSError, ValueError, TimeoutError, OverflowError) as error:
         remedy = "Start one with `dask scheduler`, and workers with `dask worker ADDRESS`; give the address it prints"
         raise HnaError(Fault(f"no scheduler answers at {address} ({error})", remedy, field="--scheduler")) from None
 

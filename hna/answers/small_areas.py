@@ -23,6 +23,8 @@ BY = (SMALL, *LEVELS, FIFTHS, TENTHS)
 """What a need can be reported by besides sex and age: small areas, and sums of them."""
 VINTAGES = (("lsoa11-ltla22", "imd-2019-lsoa11"), ("lsoa21-ward24-ltla24", "imd-2025-lsoa21"))
 """For each vintage of small areas, what they lie in and how deprived they are."""
+FIRST_OF_2021 = 2021
+"""From this year on estimates are published for the small areas of 2021."""
 UPPER = "ltla-utla-region-england"
 SHOWN = 400
 """Most areas of one level on a page and in a workbook; the figures of more go to gap.csv alone."""
@@ -130,9 +132,8 @@ def small_areas(
         group, partial = _whole(found, size, {area.code for area in larger})
         groups += [group] if group.areas else []
         if partial:
-            notes.append(
-                f"{partial:,} areas of level {level} are not shown, because not all of their small areas were asked for"
-            )
+            which = f"{partial:,} areas of level {level} are" if partial > 1 else f"One area of level {level} is"
+            notes.append(f"{which} not shown, because not all small areas in it were asked for")
     for parts in (part for part, name in ((5, FIFTHS), (10, TENTHS)) if name in by):
         groups.append(_crossed(deprivation(shelf, kept, deprived, 5 if parts == 5 else 10), kept, larger, above))
     people = with_error(shelf, people)
@@ -142,19 +143,25 @@ def small_areas(
 
 
 def _population(shelf: Shelf, name: str | None) -> tuple[Held, str, str]:
-    children = {lookup: read_nesting(shelf, lookup).parents for lookup, _ in VINTAGES}
-    having = [
-        (one, lookup, deprived)
-        for one in populations_on(shelf, name)
-        for lookup, deprived in VINTAGES
-        if any(is_small(area) for area in one.areas.areas[:1])
-        and all(area.code in children[lookup] for area in one.areas.areas)
-    ]
-    if not having:
+    """The population of small areas to use, what they lie in, and how deprived they are."""
+    lookups = {lookup: read_nesting(shelf, lookup).parents for lookup, _ in VINTAGES}
+    held = [one for one in populations_on(shelf, name) if any(map(is_small, one.areas.areas))]
+    if not held:
         what = "no population of small areas is on the shelf" if name is None else f"{name} is not of small areas"
         remedy = "Import one: hna import ons-lsoa-syoa FILE --to WORKSPACE/data/population/NAME, then give --workspace"
         raise AxisError(Fault(what, remedy, field="--by"))
-    return max(having, key=lambda three: (three[0].own, three[0].years[-1], three[0].record.id))
+    one = max(held, key=lambda one: (one.own, one.years[-1], one.record.id))
+    absent = {lookup: [area for area in one.areas.areas if area.code not in lookups[lookup]] for lookup, _ in VINTAGES}
+    fitting = [vintage for vintage in VINTAGES if not absent[vintage[0]]]
+    if not fitting:
+        nearest = min(absent, key=lambda lookup: len(absent[lookup]))
+        what = (
+            f"{one.record.id} holds areas that are in no lookup of small areas: nearest is {nearest}, which lacks these"
+        )
+        remedy = "Take them out, or give small areas of England of one vintage, 2011 or 2021, without the sums of them"
+        raise AxisError(Fault(what, remedy, field="area", rows=absent[nearest]))
+    # Codes of small areas that did not change are of both vintages.
+    return one, *fitting[-1 if one.years[-1] >= FIRST_OF_2021 else 0]
 
 
 def _by_sex(shelf: Shelf, persons: Population, nesting: Nesting) -> Population:

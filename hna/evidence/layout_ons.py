@@ -197,41 +197,6 @@ def read_nomis_syoa(path: Path) -> Reading:
     return Reading(table, fields)
 
 
-def read_lsoa_syoa(path: Path) -> Reading:
-    """Small-area estimates by single year: one row an LSOA, one column an age; persons."""
-    check = Checker(path, "LSOA estimates by single year of age")
-    rows = read_csv(path, check, ["lsoa11_code", "lsoa11_name", "total_population"])
-    labels = [name for name in rows.columns if not name.endswith(("_code", "_name")) and name != "total_population"]
-    bands = check.bands(labels, "age columns")
-    axis = check.axis(bands.values(), "age columns")
-    order = sorted(labels, key=lambda label: bands[label].low)
-    check.unrepeated(rows, ["lsoa11_code"])
-    people = np.column_stack([check.whole(rows[label], f"age {label}") for label in order])
-    total = check.numbers(rows["total_population"], "total_population")
-    check.adds_up(
-        people.sum(axis=1).astype(float), total, 0, "ages do not add up to the total", rows["lsoa11_code"].tolist()
-    )
-    check.stop()
-    if not (found := re.search(r"mid-?(\d{4})", path.name)):
-        raise check.refuse("the file does not say its year", "Keep mid2020, or the year it is, in the name of the file")
-    year = int(found[1])
-    places = pd.DataFrame(
-        {"area_code": rows["lsoa11_code"], "area_name": rows["lsoa11_name"], "year": year, "sex": "persons"}
-    )
-    fields = {
-        "title": f"ONS mid-{year} population of LSOAs (2011) by single year of age",
-        "kind": "population",
-        "base": "resident",
-        "basis": "estimate",
-        "citation": citation(
-            ONS, None, f"Lower layer Super Output Area population estimates, mid-{year}", container=ONS
-        ),
-        "read_from": "secondary table",
-        "notes": publishers_file(path),
-    }
-    return Reading(people_table(places, axis, people), fields)
-
-
 def read_snpp_csv(path: Path) -> Reading:
     """ONS's own projection CSV, or the zip of its females, males and persons CSVs."""
     check = Checker(path, "ONS subnational projection CSV")

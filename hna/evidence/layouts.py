@@ -19,9 +19,9 @@ from ruamel.yaml import YAML
 
 from hna.errors import Fault, SourceError
 from hna.evidence.layout_dfe import read_cin, read_cla, read_ehcp, read_lait, read_neighbours
+from hna.evidence.layout_lsoa import read_lsoa_syoa
 from hna.evidence.layout_nhs import read_qof_ccg, read_qof_icb, read_qof_lad
 from hna.evidence.layout_ons import (
-    read_lsoa_syoa,
     read_mye_tidy,
     read_mye_workbook,
     read_nomis_syoa,

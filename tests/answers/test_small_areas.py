@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from hna.answers import answer as answers
@@ -76,7 +77,7 @@ def test_a_small_area_is_the_same_alone_or_among_all(report, workspace):
 
 
 def test_a_level_is_shown_only_whole(report, workspace):
-    assert "1 areas of level region are not shown" in " ".join(report.notes)
+    assert "One area of level region is not shown" in " ".join(report.notes)
     some = assess(_asked(workspace, areas=("E01012367", "E01012368"), by=("authority", "deprivation-decile")))
     assert HALTON not in set(_need(some).index)
     assert any(code.startswith("IMD2019-D") for code in _need(some).index)
@@ -94,9 +95,34 @@ def test_more_areas_than_a_page_shows_go_to_gap_csv(report, workspace, tmp_path,
     assert both[0] == both[1]
 
 
+def _population_of(folder, table):
+    """The people of a table, as a workspace's own population."""
+    to = folder / "data" / "population" / "own"
+    to.mkdir(parents=True)
+    table.to_csv(to / "table.csv", index=False, float_format="%.0f")
+    (to / "source.yaml").write_text(
+        "{id: own, kind: population, base: resident, basis: estimate, read_from: primary table, citation: {authors: us, "
+        "year: 2024, title: Own, container: null, locator: null, doi: null, url: null, licence: CC0-1.0}}"
+    )
+
+
+def test_unchanged_codes_are_of_the_vintage_of_their_year(workspace, tmp_path):
+    imported = pd.read_csv(workspace / "data" / "population" / "halton-2020" / "table.csv")
+    kept = imported[imported["area_code"].isin(["E01012367", "E01012368"])]
+    both = pd.concat([kept.assign(sex=sex, year=2023) for sex in ("female", "male")])
+    _population_of(tmp_path, both)
+    some = assess(_asked(tmp_path, areas=("E01012367", "E01012368"), by=("deprivation-quintile", "ward")))
+    assert any(code.startswith("IMD2025-Q") for code in _need(some, 2023).index)
+    assert "level ward" in " ".join(some.notes)
+
+
 def test_what_cannot_be_given_is_said(workspace, tmp_path):
     with pytest.raises(AxisError, match="hna import ons-lsoa-syoa"):
         assess(_asked(None, by=("deprivation-quintile",)))
+    imported = pd.read_csv(workspace / "data" / "population" / "halton-2020" / "table.csv")
+    _population_of(tmp_path / "strange", imported.replace({"area_code": {"E01012367": "E01999999"}}))
+    with pytest.raises(AxisError, match=r"in no lookup.*\[Halton 007A \(E01999999\)\]"):
+        assess(_asked(tmp_path / "strange", by=("small-area",)))
     with pytest.raises(AxisError, match="does not hold the small areas of these"):
         assess(_asked(workspace, areas=("Sefton",), by=("deprivation-quintile",)))
     with pytest.raises(AxisError, match="deprivation-decile"):

@@ -669,6 +669,29 @@ def test_small_areas_take_their_year_from_the_name(tmp_path: Path) -> None:
     assert "do not add up" in refused("ons-lsoa-syoa", file)
 
 
+def test_small_areas_are_of_2011_or_2021_and_of_england(tmp_path: Path) -> None:
+    file = edit(lsoas(tmp_path), "lsoa11", "lsoa21", 2)
+    reading = LAYOUTS["ons-lsoa-syoa"].reading(file)
+    assert "LSOAs (2021)" in reading.fields["title"]
+    file = edit(lsoas(tmp_path), "E01011948", "W01001948")
+    reading = LAYOUTS["ons-lsoa-syoa"].reading(file)
+    assert set(reading.table["area_code"]) == {"E01011949"}
+    assert reading.fields["corrections"] == ["LSOAs outside England are left out."]
+    file = edit(file, "E01011949", "W01001949")
+    assert "no row is an English LSOA" in refused("ons-lsoa-syoa", file)
+    file = edit(edit(lsoas(tmp_path), "E01011948", " "), "E01011949", "S01011949")
+    assert "[row 2: 'S01011949'; row 3: '']" in refused("ons-lsoa-syoa", file)
+
+
+def test_every_fault_of_small_areas_is_told_at_once(tmp_path: Path) -> None:
+    file = lsoas(tmp_path)
+    head, first, second = file.read_text().splitlines()
+    spoilt = [first.replace("91,1,1,", "91,,-2,"), second.replace("E01011948", "X")]
+    file.write_text("\n".join([head, *spoilt]))
+    said = refused("ons-lsoa-syoa", file)
+    assert all(part in said for part in ("age 0: text or a blank", "age 1: negative", "not codes of LSOAs"))
+
+
 @given(
     arrays.arrays(
         np.float64,
