@@ -299,7 +299,6 @@ class Carrier:
         """Expected people in need in single precision, shape (area, draw), and its largest relative error."""
         total: Single | None = None
         error = 0.0
-        step = max(4 * _TILE // self.rates.size, 8)
         single = people.astype(np.float32)
         for g, (group, terms) in enumerate(zip(self.groups, self.terms(year, roughly=True), strict=True)):
             held = single if len(group.cells) == self.cells else np.ascontiguousarray(single[:, group.cells])
@@ -310,13 +309,10 @@ class Carrier:
             else:
                 variable, weight = errors.roughly(g, terms.expansion)
                 powers = terms.singles[:, severity]
-                part = np.empty(own.shape, dtype=np.float32)
-                room = np.empty((min(step, len(people)), part.shape[1]), dtype=np.float32)
-                for start in range(0, len(people), step):
-                    tile = slice(start, start + step)
-                    horner(held[tile], powers, variable[tile], part[tile], room[: len(part[tile])])
-                    if weight is not None:
-                        part[tile] *= weight[tile]
+                part, room = np.empty((2, *own.shape), dtype=np.float32)
+                horner(held, powers, variable, part, room)
+                if weight is not None:
+                    part *= weight
                 rows, draws = beyond
                 part[beyond] = np.einsum(
                     "nc,cn->n", people[rows][:, group.cells], terms.moved(severity, draws, own[beyond])
