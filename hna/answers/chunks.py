@@ -140,25 +140,17 @@ def in_years(work: Work, chunk: Chunk) -> Running:
     if chunk.part is not None:
         sums = np.empty((len(chunk.part.parents), len(cuts), len(years), carrier.rates.size))
     formed = _shared(work, chunk) if work.shared else _own(work, chunk)
-    for y, n, block, figures in formed:
-        if block is not None:
+    for y, n, blocks, figures in formed:
+        for m, block in enumerate(() if blocks is None else blocks, start=n):
             if sums is not None and chunk.part is not None:
-                sums[:, n, y] = chunk.part.sums(block, work.grid)
-            if draws is not None and n in work.keep:
-                draws[work.keep.index(n), :, y] = block
-            known = None
-            if chunk.known is not None and n == 0:
-                which = slice(y, y + 1)
-                held = chunk.known
-                known = Counts(
-                    held.low[:, which], held.high[:, which], held.printed[:, which], held.factor, held.middle
-                )
-            read = read_block(work, block, known, figures)
-        else:
-            read = figures
-        for name, found in read.items():
-            values[n].setdefault(name, np.full(shape, np.nan))[:, y] = found
-        if n == len(cuts) - 1:
+                sums[:, m, y] = chunk.part.sums(block, work.grid)
+            if draws is not None and m in work.keep:
+                draws[work.keep.index(m), :, y] = block
+        for first, read in [(n, figures)] if blocks is None else _read(work, chunk, y, n, blocks, figures):
+            for name, found in read.items():
+                for m, here in enumerate(found.reshape(-1, shape[0]), start=first):
+                    values[m].setdefault(name, np.full(shape, np.nan))[:, y] = here
+        if n + (1 if blocks is None else len(blocks)) == len(cuts):
             yield
     if chunk.part is None:
         return Found(chunk.start, values, draws)
@@ -167,7 +159,21 @@ def in_years(work: Work, chunk: Chunk) -> Running:
 
 Running = Generator[None, None, Found]
 Formed = Iterator[tuple[int, int, Array | None, dict[str, Array]]]
-"""Year, subgroup, its draws, and figures known without them; no draws where that is all."""
+"""Year, first of some subgroups, their draws, and figures known without them; no draws where that is all."""
+
+
+def _read(
+    work: Work, chunk: Chunk, y: int, n: int, blocks: Array, told: dict[str, Array]
+) -> Iterator[tuple[int, dict[str, Array]]]:
+    """Figures of some subgroups, and the first that they are of; only the total is compared with people known."""
+    together = blocks
+    if n == 0 and chunk.known is not None:
+        which, held = slice(y, y + 1), chunk.known
+        known = Counts(held.low[:, which], held.high[:, which], held.printed[:, which], held.factor, held.middle)
+        yield 0, read_block(work, blocks[0], known, told)
+        n, together = 1, blocks[1:]
+    if len(together):
+        yield n, read_block(work, together.reshape(-1, together.shape[-1]), None, told)
 
 
 def _read_only(work: Work, chunk: Chunk, n: int) -> bool:
@@ -188,7 +194,7 @@ def _shared(work: Work, chunk: Chunk) -> Formed:
                 yield y, n, None, figures
                 continue
             block = np.matmul(held, shared.rate, out=block)
-            yield y, n, block, shared.moments(held)
+            yield y, n, block[None], shared.moments(held)
 
 
 def _own(work: Work, chunk: Chunk) -> Formed:
@@ -206,11 +212,12 @@ def _own(work: Work, chunk: Chunk) -> Formed:
                 lower, upper = screen.limits(work.level)
                 yield y, n, None, {"mean": screen.mean, "sd": screen.sd, "lower": lower, "upper": upper}
             continue
-        for n, block in enumerate(forming.blocks(people, year, chunk.few[:, y], shares)):
-            small = chunk.small[n, :, y] & ~chunk.few[:, y]
-            if small.any():
-                forming.chance(block, n, people, small)
-            yield y, n, block, {}
+        for n, blocks in forming.blocks(people, year, chunk.few[:, y], shares):
+            for m, block in enumerate(blocks, start=n):
+                small = chunk.small[m, :, y] & ~chunk.few[:, y]
+                if small.any():
+                    forming.chance(block, m, people, small)
+            yield y, n, blocks, {}
 
 
 def read_block(

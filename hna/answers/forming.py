@@ -40,16 +40,18 @@ class Forming:
         self.own: dict[tuple[int, int], Array] = {}
         self.whole = all(cut.whole for cut in cuts)
 
-    def blocks(self, people: Array, year: int, few: NDArray[np.bool_], shares: Array | None) -> Iterator[Array]:
-        """Draws of each subgroup, shape (area, draw), whole people where few are expected."""
+    def blocks(
+        self, people: Array, year: int, few: NDArray[np.bool_], shares: Array | None
+    ) -> Iterator[tuple[int, Array]]:
+        """Draws of the subgroups from one on, shape (subgroup, area, draw), whole people where few are expected."""
         factors = self._factors(year)
         if self.errors is None or (few.any() and not self.whole):
-            yield from self._one_by_one(people, year, few, shares, factors)
+            yield 0, self._one_by_one(people, year, few, shares, factors)
             return
         if not few.any():
-            for cut in self.cuts:
+            for n, cut in enumerate(self.cuts):
                 held = people if cut.whole else people * cut.cells
-                yield self._expected(held, year, cut.severity, self.errors, shares, factors)
+                yield n, self._expected(held, year, cut.severity, self.errors, shares, factors)[None]
             return
         each = [self._expected(people, year, cut.severity, self.errors, shares, factors) for cut in self.cuts]
         drawn = each[0][None] if len(each) == 1 else np.stack(each)
@@ -57,13 +59,13 @@ class Forming:
         if not self.scores:
             self.scores |= scores_of(self.rates, self.codes)
         if few.all():
-            yield from realise_totals(drawn, size, self.rates, self.codes, self.scores)
+            yield 0, realise_totals(drawn, size, self.rates, self.codes, self.scores)
             return
         rows = np.flatnonzero(few)
         some = {name: scores[rows] for name, scores in self.scores.items()}
         codes = [self.codes[n] for n in rows.tolist()]
         drawn[:, rows] = realise_totals(drawn[:, rows], size[rows], self.rates, codes, some)
-        yield from drawn
+        yield 0, drawn
 
     def screens(self, people: Array, year: int, shares: Array | None) -> Iterator[Screen] | None:
         """Draws of each subgroup nearly, where that is enough to tell which are to be worked out; else None."""
@@ -115,9 +117,11 @@ class Forming:
 
     def _one_by_one(
         self, people: Array, year: int, few: NDArray[np.bool_], shares: Array | None, factors: Array | None
-    ) -> Iterator[Array]:
-        """Rates of each area in turn, its few people divided among cells as `realise` does it."""
+    ) -> Array:
+        """Rates of each area in turn, its few people divided among cells as `realise` does it; shape as in `blocks`."""
         found = np.empty((len(self.cuts), len(people), self.rates.size))
+        cells = np.stack([cut.cells for cut in self.cuts])
+        of = np.array([cut.severity for cut in self.cuts])
         for row, code in enumerate(self.codes):
             rate = self.carrier.rate(code, year)
             if factors is not None and shares is not None:
@@ -127,11 +131,14 @@ class Forming:
             here = people[row]
             if few[row]:
                 shaped = here.reshape(rate.shape[1:3])
-                flat = realise(rate * shaped[None, :, :, None], shaped, self.rates, code).reshape(flat.shape)
-                here = np.ones_like(here)
+                whole = realise(rate * shaped[None, :, :, None], shaped, self.rates, code).reshape(flat.shape)
+                # Whole people add up exactly, in whatever order.
+                for severity in set(of.tolist()):
+                    found[of == severity, row] = cells[of == severity] @ whole[severity]
+                continue
             for n, cut in enumerate(self.cuts):
                 np.matmul(here * cut.cells, flat[cut.severity], out=found[n, row])
-        yield from found
+        return found
 
     def chance(self, block: Array, n: int, people: Array, rows: NDArray[np.bool_]) -> None:
         """A small subgroup of a larger area gets a chance of its own, as `hna.answers.rows.people_drawn` gives it."""

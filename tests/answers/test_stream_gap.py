@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hna.answers.chunks import Counts
 from hna.answers.gap import figures
 from hna.answers.known_people import KnownPeople
-from hna.answers.limits import limits
+from hna.answers.limits import GAP, NEED, limits
 from hna.answers.need import need
 from hna.answers.stream import summarise
 from hna.errors import AxisError
@@ -25,6 +25,21 @@ def _known(kind, draws):
     high = low + 40 if kind.startswith("hidden") else low
     factor = generator.uniform(0.8, 1.1, draws) if kind.endswith("factor") else None
     return Counts(low, high, np.isfinite(low) & (low == high), factor, 1.0 if factor is None else 0.95)
+
+
+@pytest.mark.parametrize("size", [1700, 60_000])
+@pytest.mark.parametrize("transport", [0.0, 0.11])
+def test_subgroups_read_together_are_those_read_alone(rates_for, small_areas, transport, size):
+    rates, population = rates_for("dementia", transport=transport), small_areas(AREAS, size)
+    both = summarise(rates, population, by=("severity", "sex", "age"), known=_known("hidden", rates.size))
+    gap = summarise(rates, population, known=_known("hidden", rates.size))
+    alone = summarise(rates, population, by=("severity", "sex", "age"))
+    assert len(both.cuts) > 3
+    for name in GAP:
+        if name in both.values:
+            np.testing.assert_allclose(both.values[name][0], gap.values[name][0], rtol=1e-12, err_msg=name)
+    for name in NEED:
+        np.testing.assert_allclose(both.values[name], alone.values[name], rtol=1e-12, err_msg=name)
 
 
 @pytest.mark.parametrize("kind", ["exact", "hidden", "exact-factor", "hidden-factor"])
