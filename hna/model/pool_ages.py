@@ -101,6 +101,7 @@ def pool_ages(
     name: str = "",
     draws: int = 2000,
     priors: Priors | None = None,
+    shown: bool = False,
 ) -> AgeCurve:
     """A smooth curve by age through the bands of several studies.
 
@@ -121,6 +122,7 @@ def pool_ages(
     monotone : keep only curves that rise (or only fall) with age.
     seed, name, draws : of the streams ``pool:<name>``.
     priors : of the curve; None for the shipped ones.
+    shown : give the curve whatever its weights: for a step beside a result, which never rests on it.
 
     Raises
     ------
@@ -138,7 +140,7 @@ def pool_ages(
         raise ModelError(Fault("pooling by age needs two studies or more", remedy, code="R302"))
     problem = AgeProblem.of(reported, studies, oldest, people, own, shared, priors)
     found = solve_ages(problem, scale, draws, seed, name, monotone=monotone)
-    if not found.khat < rules().khat_below:
+    if not shown and not found.khat < rules().khat_below:
         remedy = (
             "Ask for pool: {sampler: nuts} and run `hna fit`; are there enough bands, and does any contradict the rest?"
         )

@@ -23,12 +23,15 @@ from hna.model.pool_part import as_one, check_pool, logit_variance, pooled_sourc
 from hna.model.pool_standards import PoolStandards, read_pool_standards
 from hna.model.priors import Priors, read_priors
 from hna.model.rates_parts import Part, reference
+from hna.model.rules import rules
 from hna.model.spec import Model
 from hna.model.strata import Layers
 
 Array = NDArray[np.float64]
 
 _FIELD = "prevalence.sources"
+SHOWN = "nested Laplace, which is shown beside the result though it may not be trusted"
+"""In notes of a curve before a correction."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +77,11 @@ class Asked:
         """What is known of the curve."""
         return AgeProblem.of(self.reported, self.studies, self.oldest, self.people, self.own, self.shared, self.priors)
 
-    def laplace(self, seed: int, draws: int) -> AgeCurve:
-        """The curve by nested Laplace; R391 if its weights may not be trusted."""
+    def laplace(self, seed: int, draws: int, *, shown: bool = False) -> AgeCurve:
+        """The curve by nested Laplace; R391 if its weights may not be trusted, unless it is only shown beside a result."""
         return pool_ages(
             self.reported, self.scale, oldest=self.oldest, people=self.people, own=self.own, shared=self.shared,
-            monotone=self.monotone, seed=seed, name=self.name, draws=draws, priors=self.priors,
+            monotone=self.monotone, seed=seed, name=self.name, draws=draws, priors=self.priors, shown=shown,
         )  # fmt: skip
 
 
@@ -162,7 +165,7 @@ def pooled_by_age_part(
     drawn = np.empty((*mean.shape, draws))
     notes, flags = [], set[str]()
     for x, one in enumerate(asked):
-        curve, said = _curve(model, shelf, one, draws, seed)
+        curve, said = _curve(model, shelf, one, draws, seed, how)
         mean[0, x] = curve.rates(axis, new=False).mean(axis=1)
         problem = one.problem
         if one.errors:
@@ -202,7 +205,11 @@ def _leaving(rows: Sequence[LeftOutOfCurve], standards: PoolStandards) -> tuple[
     return said, {"W331"} if far.conflict > standards.conflict_warn else set()
 
 
-def _curve(model: Model, shelf: Shelf, asked: Asked, draws: int, seed: int) -> tuple[AgeCurve, str]:
+def _curve(model: Model, shelf: Shelf, asked: Asked, draws: int, seed: int, how: Correcting) -> tuple[AgeCurve, str]:
+    if not how.whole:
+        # Rates before a correction are a step beside the result, and not sampled for it.
+        curve = asked.laplace(seed, draws, shown=True)
+        return curve, f"{SHOWN if curve.khat >= rules().khat_below else 'nested Laplace'}, Pareto k̂ {curve.khat:.2f}"
     wanted = model.prevalence.pool.sampler if model.prevalence.pool else "laplace"
     if wanted == "laplace":
         try:

@@ -21,7 +21,7 @@ from hna.model.hidden_part import multiplied_part
 from hna.model.local_steps import carried
 from hna.model.map_part import map_part
 from hna.model.places import Places
-from hna.model.pool_ages_part import pooled_by_age_part
+from hna.model.pool_ages_part import SHOWN, pooled_by_age_part
 from hna.model.pool_part import pooled_part
 from hna.model.rate_draws import TERMS, Before, Rates
 from hna.model.rates_parts import (
@@ -86,14 +86,10 @@ def _constant(model: Model, shelf: Shelf, draws: int, seed: int, how: Correcting
         return _envelope(model, shelf, draws, seed, how)
     found = _combined(model, shelf, draws, seed, how)
     ways = before_each(model.prevalence.sources) if how.whole else []
-    try:
-        before = [Before(name, *(_combined(model, shelf, draws, seed, one) for one in two)) for name, *two in ways]
-    except ModelError as error:
-        # A curve that only a sampler can find is not sampled again to show what it was before.
-        if not {"R391", "R393"} & set(error.codes):
-            raise
-        before = []
-        said = "what the corrections did is in the first step: the curve without them would need a fit of its own"
+    before = [Before(name, *(_combined(model, shelf, draws, seed, one) for one in two)) for name, *two in ways]
+    doubted = any(SHOWN in note for one in before for each in (one.shown, one.still) for note in each.notes)
+    if doubted:
+        said = "what the corrections did is shown by nested Laplace, which may not be trusted here: the rate does not rest on it"
         found = replace(found, notes=(*found.notes, said))
     found = replace(found, before=tuple(before))
     if model.local:

@@ -10,7 +10,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hna.answers.waterfall import waterfall
 from hna.errors import HnaError
+from hna.evidence.population import read_population
 from hna.evidence.shelf import Shelf
 from hna.fit import fit_models
 from hna.model.correction import WHOLE
@@ -22,6 +24,7 @@ from hna.model.rates import make_rates
 from hna.model.rates_parts import make_part
 from hna.model.rules import rules
 from hna.model.spec import Model
+from hna.model.spec_rate import Pooling
 
 SOURCE = """id: {name}
 kind: prevalence
@@ -136,6 +139,32 @@ def test_a_sampler_is_asked_for_ahead(shelf):
     table.write_text(table.read_text().replace("20,1000", "21,1000"))
     with pytest.raises(HnaError, match="other inputs"):
         make_rates(one, Shelf(shelf.workspace), 300, 1)
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_stored_fit_shows_what_its_corrections_did(shelf, monkeypatch, trusted):
+    """Rates before a correction are shown by nested Laplace: no fit of their own is asked for."""
+    one = carried(shelf, "ab", pair="6,8,2,84")
+    again = Shelf(shelf.workspace)
+    quick = make_rates(one, again, 400, 1)
+    asks = one.prevalence.model_copy(update={"pool": Pooling(sampler="nuts")})
+    one = one.model_copy(update={"prevalence": asks})
+    wanted = asked(one, again, draws=400)
+    curve = wanted.laplace(1, 400)
+    arrays = {"curve": curve.curve, "setting": curve.setting, "tau": curve.tau}
+    keep(shelf.workspace / FOLDER, f"dementia-persons.{wanted.key}", arrays, {"passed": True, "words": "r̂ 1.001"})
+    if not trusted:
+        ours = replace(rules(), khat_below=-9.0)
+        monkeypatch.setattr("hna.model.pool_ages_part.rules", lambda: ours)
+    stored = make_rates(one, again, 400, 1)
+    assert [step.step for step in stored.before] == ["crosswalk"]
+    people = read_population(again, "ons-mye-2023", ["E06000006"])
+    steps = {step.step: step for step in waterfall(stored, people, 0.95)}
+    assert list(steps)[:2] == ["sampling", "crosswalk"]
+    assert steps["sampling"].estimate > 1.1 * steps["crosswalk"].estimate, "the other definition finds more"
+    plain = {step.step: step for step in waterfall(quick, people, 0.95)}
+    assert steps["crosswalk"].share == pytest.approx(plain["crosswalk"].share, abs=0.02)
+    assert any("may not be trusted here" in note for note in stored.notes) is not trusted
 
 
 def test_weights_that_may_not_be_trusted_ask_for_a_fit(shelf, monkeypatch):
