@@ -21,7 +21,7 @@ COLUMNS = ["area_code", "area_name", "year", "sex", "age_from", "age_to", "count
 DFE = "Department for Education"
 
 FACTORS = {
-    "young-carer": ("Young_Carer", "young carer", "the child is a young carer"),
+    "young-carer": ("Young_Carer", "young carer", "the child's being a young carer"),
     "domestic-abuse-parent": ("Domestic_Abuse_parent", "domestic abuse of a parent", "domestic abuse of a parent or carer"),
     "drug-misuse-parent": ("Drug_Misuse_parent", "drug misuse of a parent", "drug misuse by a parent or carer"),
     "alcohol-misuse-parent": ("Alcohol_Misuse_parent", "alcohol misuse of a parent", "alcohol misuse by a parent or carer"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -12,10 +12,12 @@ from hna.evidence.population import areas_and_years
 from hna.evidence.shelf import Shelf, table_file
 from hna.evidence.source import AreasSource, PopulationSource
 from hna.evidence.tables import read_columns
-from hna.measure.areas import Nesting
+from hna.measure.areas import Area, Nesting
 
 Kind = Literal["region", "england", "statistical-neighbours"]
 KINDS: tuple[Kind, ...] = ("region", "england", "statistical-neighbours")
+_WORDS = {"england": "nation", "statistical-neighbours": "statistical neighbours"}
+_NAMED = 5
 ENGLAND = "E92000001"
 REGION = "E12"
 GROUPS = "neighbours"
@@ -296,3 +298,16 @@ class Surroundings:
         """Areas directly in one, if all of them are held."""
         children = nesting.children(code)
         return tuple(children) if children and all(child in held for child in children) else ()
+
+
+def unplaced(lacking: Mapping[tuple[str, ...], Sequence[Area]]) -> Iterator[str]:
+    """Areas that nothing stands beside, in words: those that lack the same kinds of comparator together."""
+    for absent, areas in lacking.items():
+        *first, last = (_WORDS.get(kind, kind) for kind in absent)
+        kinds = f"{', '.join(first)} or {last}" if first else last
+        if len(areas) == 1:
+            yield f"{areas[0]} is in no lookup that gives its {kinds}"
+            continue
+        named = ", ".join(map(str, areas[:_NAMED]))
+        more = f" and {len(areas) - _NAMED} more" if len(areas) > _NAMED else ""
+        yield f"{len(areas)} areas are in no lookup that gives their {kinds}: {named}{more}"

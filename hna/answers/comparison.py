@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hna.answers.answer import Answer
-from hna.answers.comparators import Comparator, Pool, Surroundings
+from hna.answers.comparators import Comparator, Pool, Surroundings, unplaced
 from hna.answers.counted import Counted
 from hna.answers.gap import bridged, use_of
 from hna.answers.known_people import KnownPeople
@@ -117,7 +117,9 @@ def compare_areas(
     codes = dict.fromkeys(str(row["area_code"]) for row in rows)
     cited = {one.id: one for code in codes for one in maker.around.sources(code, found.model.compare.areas)}
     return Comparisons(
-        pd.DataFrame(rows, columns=list(COLUMNS)), tuple(dict.fromkeys(maker.notes)), tuple(cited.values())
+        pd.DataFrame(rows, columns=list(COLUMNS)),
+        (*unplaced(maker.unplaced), *dict.fromkeys(maker.notes)),
+        tuple(cited.values()),
     )
 
 
@@ -149,6 +151,7 @@ class _Maker:
         self.rates, self.shelf = found.rates, shelf
         self.around = Surroundings(shelf)
         self.notes: list[str] = []
+        self.unplaced: dict[tuple[str, ...], list[Area]] = {}
         self._people: dict[tuple[str, int], People] = {}
         model = found.model
         of_all = (found.figures["sex"] == model.sex) & (found.figures["age_band"] == "all")
@@ -186,7 +189,7 @@ class _Maker:
         comparators = self.around.of(area.code, kinds)
         absent = [kind for kind in kinds if kind not in {one.kind for one in comparators}]
         if absent and not area.code.startswith("E92"):
-            self.notes.append(f"{area} is in no lookup that gives its {' or '.join(absent)}")
+            self.unplaced.setdefault(tuple(absent), []).append(area)
         try:
             people = self.people(population, year)
         except AxisError as error:

@@ -16,6 +16,8 @@ from hna.publish.rounding import Value, plain, say, say_percent
 from hna.publish.tables import shown
 
 _Z = 1.959963984540054
+_SAID_APART = 6
+"""Places of which each is told by itself; of more, the summary tells the same."""
 _NAMED = re.compile(r"[\w.]+(?:-[\w.]+)+")
 _FACTORS = {
     "resident": "live in the area",
@@ -48,10 +50,13 @@ def steps(facts: NeedFacts, level: float) -> Iterator[Block]:
     area, year = facts.answer.waterfall_for
     name = wording.name_of(area)
     held = facts.answer.waterfall
-    for place in facts.areas:
-        need = facts.value(place.area, place.base_year, "need")
-        if need is not None:
-            yield Paragraph(f"{wording.name_of(place.area)}: {_lower(wording.sureness(need, level))}")
+    found = [(place.area, facts.value(place.area, place.base_year, "need")) for place in facts.areas]
+    needs = [(where, need) for where, need in found if need is not None]
+    if len(needs) > _SAID_APART:
+        yield Paragraph(f"How far the {say_percent(level)} interval of each place reaches is told in the summary.")
+    else:
+        for where, need in needs:
+            yield Paragraph(f"{wording.name_of(where)}: {_lower(wording.sureness(need, level))}")
     made = made_of(held)
     if made:
         yield Paragraph(f"What the interval is made of ({name}, {wording.middle(year)}): {made}.")
@@ -135,7 +140,7 @@ def assumptions(facts: NeedFacts, refs: Mapping[str, int]) -> Iterator[Block]:
     made = set(facts.answer.rates.notes)
     for title, held in (
         ("How the rate was made", [note for note in notes if note in made]),
-        ("How the people were counted", [note for note in notes if note not in made]),
+        ("People and places", [note for note in notes if note not in made]),
     ):
         if held:
             items.append(Item(" ".join(noted(note, facts, refs) for note in held), title))

@@ -70,6 +70,19 @@ def _title(chapter: str) -> str:
     return chapter.replace("-", " ").capitalize()
 
 
+def _basis(report: Report) -> str:
+    """What the estimates of a report rest on."""
+    ways = {answer.model.prevalence.combine for answer in report.answers}
+    said = {
+        "survey": "a survey's answers say of people like those who live here",
+        "map": "counts here and around say, smoothed",
+    }
+    found = [said[way] for way in sorted(ways & said.keys())]
+    if ways - said.keys():
+        found.insert(0, "research says of people of the same ages and sex, applied to the people who live here")
+    return ", or ".join(found)
+
+
 def _introduction(report: Report) -> tuple[Block, ...]:
     level = f"{100 * report.level:g}%"
     return (
@@ -79,8 +92,7 @@ def _introduction(report: Report) -> tuple[Block, ...]:
             "if what is assumed holds.", (), "lead",
         ),
         Items((
-            Item("what research says of people of the same ages and sex, applied to the people who live here. It is not a count.",
-                 "Estimated"),
+            Item(f"what {_basis(report)}. It is not a count of them.", "Estimated"),
             Item("people whom a named service had on its list on a named day.", "Known"),
             Item("estimated less known. It is stated only where both speak of the same people. It is not a waiting list: some "
                  "people whom services do not know do not want or need help.", "Gap"),

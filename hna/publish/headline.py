@@ -29,12 +29,11 @@ def headline(place: AreaFacts, need: Value) -> tuple[Figure, Figure, Figure]:
     if place.refused:
         side = place.refused[-1]
         said = say(side.known)
-        note = f"{wording.unit_of(side.source)}; not comparable with the estimate"
-        return (
-            estimated,
-            Figure("Known", said.number or said.interval or "hidden", "", note),
-            Figure("Gap", "not stated"),
-        )
+        unit = wording.unit_of(side.source)
+        number = said.number or said.interval
+        counted = f"{number} {unit}" if number and unit != "people" else number or "hidden"
+        known = Figure("Known", counted, "", "not comparable with the estimate")
+        return estimated, known, Figure("Gap", "not stated")
     if place.hidden:
         return estimated, Figure("Known", "hidden", "", "to protect people"), Figure("Gap", "not stated")
     return estimated, Figure("Known", "not known", "", "no count to set beside it"), Figure("Gap", "not stated")

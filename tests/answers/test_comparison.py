@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from hna.answers.answer import Answer, answer
-from hna.answers.comparators import ENGLAND, Surroundings
+from hna.answers.comparators import ENGLAND, Surroundings, unplaced
 from hna.answers.comparison import COLUMNS, Comparisons, compare_areas, signals
 from hna.answers.gap import use_of
 from hna.answers.known_people import known_people, rows_for
@@ -23,6 +23,7 @@ from hna.evidence.known import Known, read_known
 from hna.evidence.population import read_population
 from hna.evidence.shelf import Shelf
 from hna.indicators.benchmark import VERDICTS
+from hna.measure.areas import Area
 from hna.measure.draws import normal
 from hna.model.people_error import with_error
 from hna.model.rates import Rates, make_rates
@@ -430,4 +431,13 @@ def _areas(workspace: Any, name: str, rows: list[dict[str, object]]) -> None:
 def test_places_in_no_lookup_are_said_and_not_compared(small: Any) -> None:
     made = make(small.shelf, "sleeplessness", areas=())
     assert made.compared.table.empty
-    assert "Northmere (N01) is in no lookup" in made.compared.notes[0]
+    assert "Northmere (N01)" in made.compared.notes[0]
+    assert "in no lookup that gives their region, nation or statistical neighbours" in made.compared.notes[0]
+
+
+def test_areas_that_nothing_stands_beside_are_told_together() -> None:
+    areas = [Area(f"T{n:02d}", f"Town {n}") for n in range(7)]
+    one, many = unplaced({("region",): areas[:1], ("england", "statistical-neighbours"): areas})
+    assert one == "Town 0 (T00) is in no lookup that gives its region"
+    assert many.startswith("7 areas are in no lookup that gives their nation or statistical neighbours: Town 0 (T00), ")
+    assert many.endswith("Town 4 (T04) and 2 more")

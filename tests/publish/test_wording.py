@@ -70,7 +70,7 @@ def test_two_numbers_that_are_not_comparable_stand_side_by_side(own_content: Con
     assert "age range (estimate: 65+; count: all ages)" in text
     assert "No gap is stated, because the count to hand (younger) does not count the same people" in text
     row = need_of(own_content, "younger").rows[0]
-    assert row.known.note == "people; not comparable with the estimate"
+    assert row.known.note == "not comparable with the estimate"
     assert row.gap.number == "not stated"
 
 
