@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from scipy.special import logit, ndtri
 from hna.errors import Fault, ModelError
 from hna.evidence.crosswalk import Pairs, read_pairs
 from hna.evidence.shelf import Shelf
-from hna.evidence.source import CrosswalkSource, Definition, PrevalenceSource
+from hna.evidence.source import CrosswalkSource, Definition, PrevalenceSource, SurveySource
 from hna.model.communal import Communal
 from hna.model.crosswalk import Accuracy, Crosswalk, TestErrors, crosswalk
 from hna.model.defaults import read_defaults
@@ -30,6 +31,17 @@ Array = NDArray[np.float64]
 Step = TestErrors | Crosswalk | Communal
 STEPS = ("screening", "crosswalk", "communal")
 """Corrections, in the order in which they are made."""
+
+_POSITIVE = re.compile(
+    r"screen\w*[ -]positive|positive[ -]screen|positive (on|by|in|at|to|after) (an? |the )?(\w+ ){0,2}screen",
+    re.IGNORECASE,
+)
+_EXAMINED = re.compile(
+    r"(diagnos|assess|interview|examin|confirm)\w*\b.*\b(who|of|after|among)\b.*screen"
+    r"|screen.*\b(then|followed by|confirmed|and (were )?(diagnos|assess|interview|examin))",
+    re.IGNORECASE,
+)
+"""Words of a case definition by which those who screened positive were looked at again."""
 
 
 @dataclass(frozen=True)
@@ -205,8 +217,10 @@ def corrections_of(used: UsedSource, source: PrevalenceSource, shelf: Shelf) -> 
         prevalence; R302 for too few pairs; R322 for a test that says nothing; R411 where people of communal establishments
         were reached already, R522 where too much of the need would be left out with them.
     """
-    if used.screening is None and used.crosswalk is None and used.communal is None:
-        return Corrections(), source
+    if used.screening is None and used.crosswalk is None:
+        check_cases(source)
+        if used.communal is None:
+            return Corrections(), source
     steps: list[tuple[str, Step]] = []
     cited: dict[str, CrosswalkSource] = {}
     notes: list[str] = []
@@ -239,6 +253,25 @@ def corrections_of(used: UsedSource, source: PrevalenceSource, shelf: Shelf) -> 
             source = source.model_copy(update={"study": source.study.model_copy(update={"frame": "both"})})
     flags = tuple(sorted({flag for _, step in steps for flag in step.flags}))
     return Corrections(tuple(steps), tuple(cited.values()), tuple(notes), flags), source
+
+
+def check_cases(source: PrevalenceSource | SurveySource) -> None:
+    """Refuse a record whose cases are by its own words those who screened positive, and whose condition is said to be the need.
+
+    Raises
+    ------
+    ModelError
+        R322, unless the condition is the positive screen itself, which is then compared with its like alone.
+    """
+    said = source.case_definition
+    if not _POSITIVE.search(said) or _EXAMINED.search(said) or _POSITIVE.search(source.condition):
+        return
+    what = f"{source.id} counts people who screened positive ({said}), and not those who have {source.condition}"
+    remedy = (
+        "Give the test's sensitivity and specificity (screening), or pairs of test and diagnosis (crosswalk); or, where positives are "
+        "themselves what is to be counted, say so in the condition"
+    )
+    raise ModelError(Fault(what, remedy, field="case_definition", code="R322"))
 
 
 def _communal(use: CommunalUse, name: str, source: PrevalenceSource, shelf: Shelf) -> Communal:

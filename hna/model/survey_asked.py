@@ -14,6 +14,7 @@ from hna.evidence.composition import Composition, composition_for
 from hna.evidence.shelf import Shelf
 from hna.evidence.survey import AGE, AREA, SEX, SPLIT, Measures, Survey, read_measures, read_survey
 from hna.measure.ages import AgeAxis
+from hna.model.correction import check_cases
 from hna.model.places import check_placed
 from hna.model.priors import read_priors
 from hna.model.spec import Model
@@ -91,6 +92,7 @@ def asked_survey(model: Model, shelf: Shelf) -> AskedSurvey:
         raise ModelError(Fault("there is no survey", remedy, field=SURVEY_FIELD))
     check_placed(model, SURVEY_FIELD)
     survey = read_survey(shelf, use.sample)
+    check_cases(survey.source)
     weights = "weight" if use.weighted and "weight" in survey.table else ""
     spec = Spec(use.formula, area=AREA, weights=weights, priors=read_priors(shelf))
     names = _columns(use)

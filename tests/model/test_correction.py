@@ -564,3 +564,40 @@ def test_a_share_printed_with_limits_is_the_beta_nearest_to_them(small) -> None:
     perfect = TEST | {"specificity": {"estimate": 1.0, "lower": 0.99, "upper": 1.0}}
     rates = make_rates(written(small, "single", {"source": "screened", "screening": perfect}), small.shelf, 50, 1)
     assert "W114" in rates.flags
+
+
+POSITIVES = (
+    "Screened positive on the Insomnia Scale",
+    "positive screen for sleeplessness",
+    "Screen-positive, no diagnosis made",
+)
+SEEN = (
+    "Full assessment of children who screened positive",
+    "screen positive, then interviewed",
+    "Diagnosis by interview after screening",
+)
+
+
+@pytest.mark.parametrize(("definition", "told"), [*((one, True) for one in POSITIVES), *((one, False) for one in SEEN)])
+def test_people_who_screened_positive_are_not_taken_for_people_with_the_need(small, definition, told) -> None:
+    """Methods §12, 31: refused unless the test's errors are known, or positives are what is to be counted."""
+    small.prevalence(rows=small.rates_rows(), case_definition=definition)
+    small.model()
+    if not told:
+        assert make_rates(small.shelf_model(), small.shelf, 20).size == 20
+        return
+    with pytest.raises(HnaError, match="who screened positive") as raised:
+        make_rates(small.shelf_model(), small.shelf, 20)
+    assert raised.value.codes == ("R322",)
+    test = {
+        "sensitivity": {"cases": 88, "sample": 100}, "specificity": {"cases": 990, "sample": 1000}, "to": "diagnosis",
+        "because": "a test", "citation": "A validation study",
+    }  # fmt: skip
+    errors = {"study": 0.0, "transport": 0.0, "staleness": 0.0, "because": "a test"}
+    small.model(prevalence={"sources": [{"source": "own-study", "screening": test}], "errors": errors})
+    assert make_rates(small.shelf_model(), small.shelf, 200).universe.case_definition == "diagnosis"
+    small.prevalence(
+        rows=small.rates_rows(), case_definition=definition, condition="a positive screen for sleeplessness"
+    )
+    small.model()
+    assert make_rates(small.shelf_model(), small.shelf, 20).size == 20
