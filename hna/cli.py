@@ -145,7 +145,8 @@ def run(
         typer.Option(
             metavar="sex,age",
             help="Subgroups to report: sex, age, both or none; severity is always reported. With small areas in the workspace also "
-            "small-area, ward, authority, region, england, deprivation-quintile, deprivation-decile: sums of them.",
+            "small-area, ward, authority, region, england, deprivation-quintile, deprivation-decile, or a lookup of "
+            "data/areas: sums of them.",
         ),
     ] = "sex,age",
     draws: Draws = 5000,

@@ -182,7 +182,8 @@ def run(
     areas : names or codes; empty for Halton and Sefton, or the areas of the workspace's own populations.
     population : the only population to use; None to choose from the shelf.
     years : None for the latest estimate and every fifth projected year.
-    by : subgroups reported: any of sex, age; and small areas or sums of them, of `hna.answers.small_areas.BY`.
+    by : subgroups reported: any of sex, age; and small areas or sums of them, of `hna.answers.small_areas.BY` or a
+        lookup of data/areas.
     draws, seed, level : of the simulation.
     out : folder for the outputs.
     workspace : folder read before the shipped shelf.

@@ -21,6 +21,7 @@ from hna.answers.stream import MEMORY, Runner, in_bytes
 from hna.errors import AxisError, Fault, HnaError, ModelError, QuantityError
 from hna.evidence.population import Population
 from hna.evidence.shelf import Shelf
+from hna.evidence.source import AreasSource
 from hna.measure.draws import DEFAULT_DRAWS, check_draws, check_level
 from hna.model.rates import make_rates
 from hna.model.spec import Model, read_model
@@ -37,7 +38,7 @@ SEX_SPLIT, AGE_LAST, STEP_BANDS = ("female", "male"), 90, 20
 COPIES = 16
 """Arrays of the size of a rate that are alive at once while it is made and applied, at the most."""
 SUBGROUPS = ("sex", "age")
-"""Of people; the sums of small areas that can be asked for besides are `hna.answers.small_areas.BY`."""
+"""Of people; the sums of small areas that can be asked for besides are `hna.answers.small_areas.BY` and lookups."""
 Progress = Callable[[str, int, int], None]
 
 
@@ -51,7 +52,8 @@ class Request:
     areas : names or codes; empty for Halton and Sefton, or the areas of the analyst's own populations.
     population : the only population to use; None to choose from the shelf.
     years : None for the latest estimate and every fifth projected year.
-    by : subgroups reported: any of sex, age; and small areas or sums of them, of `hna.answers.small_areas.BY`.
+    by : subgroups reported: any of sex, age; and small areas or sums of them, of `hna.answers.small_areas.BY` or a
+        lookup of data/areas.
     draws, seed, level : of the simulation.
     workspace : the analyst's folder.
     disclosure : preset, or none.
@@ -105,11 +107,13 @@ def check_request(request: Request) -> None:
         faults.extend(error.faults)
     if request.seed < 0:
         faults.append(Fault(f"seed is {request.seed}", "Give a whole number from 0", field="--seed"))
-    unknown = [name for name in request.by if name not in (*SUBGROUPS, *BY)]
+    shelf = Shelf(request.workspace)
+    unknown = [name for name in request.by if name not in (*SUBGROUPS, *BY, *shelf.folders(AreasSource))]
     if unknown:
-        faults.append(Fault("subgroups are unknown", f"Use {', '.join((*SUBGROUPS, *BY))}", field="--by", rows=unknown))
+        remedy = f"Use {', '.join((*SUBGROUPS, *BY))}, or a lookup of data/areas"
+        faults.append(Fault("subgroups are unknown", remedy, field="--by", rows=unknown))
     try:
-        read_presets(Shelf(request.workspace)).check(request.disclosure)
+        read_presets(shelf).check(request.disclosure)
     except HnaError as error:
         faults.extend(error.faults)
     if faults:
@@ -256,7 +260,7 @@ def _planned(group: str, request: Request, shelf: Shelf) -> Plan:
 
 def _small(request: Request, plans: Mapping[str, Plan], shelf: Shelf) -> SmallAreas | None:
     """Small areas, where they or sums of them are asked for."""
-    wanted = [name for name in request.by if name in BY]
+    wanted = [name for name in request.by if name not in SUBGROUPS]
     areas = plans[""].areas if "" in plans else ()
     if not areas or not (wanted or any(map(is_small, areas))):
         return None

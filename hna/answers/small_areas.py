@@ -10,7 +10,7 @@ import numpy as np
 
 from hna.answers.nest import Grouping
 from hna.answers.plan import Held, Plan, populations_on
-from hna.answers.subgroups import LEVELS, deprivation, levels, read_nesting, split_small_areas
+from hna.answers.subgroups import LEVELS, deprivation, gathered, levels, read_nesting, split_small_areas
 from hna.errors import AxisError, Fault
 from hna.evidence.population import Population, read_population
 from hna.evidence.shelf import Shelf
@@ -79,7 +79,7 @@ def small_areas(
     ----------
     shelf : where people and lookups are.
     areas : asked for: small areas, or larger ones that hold them.
-    by : sums to report, of `BY`.
+    by : sums to report: of `BY`, and lookups on the shelf.
     years : of the population; None for all.
     population : of small areas; None for the latest that holds them.
 
@@ -131,9 +131,11 @@ def small_areas(
         found = levels(nesting, kept, (level,), names)[0]
         group, partial = _whole(found, size, {area.code for area in larger})
         groups += [group] if group.areas else []
-        if partial:
-            which = f"{partial:,} areas of level {level} are" if partial > 1 else f"One area of level {level} is"
-            notes.append(f"{which} not shown, because not all small areas in it were asked for")
+        notes += _left_out(f"level {level}", partial)
+    for lookup in (name for name in by if name not in BY):
+        group, partial = gathered(shelf, lookup, everywhere, kept, names)
+        groups += [group] if group.areas else []
+        notes += _left_out(lookup, partial)
     for parts in (part for part, name in ((5, FIFTHS), (10, TENTHS)) if name in by):
         groups.append(_crossed(deprivation(shelf, kept, deprived, 5 if parts == 5 else 10), kept, larger, above))
     people = with_error(shelf, people)
@@ -212,6 +214,13 @@ def _whole(group: Grouping, size: Mapping[str, int], besides: set[str]) -> tuple
     inside = at[group.parent] >= 0
     found = Grouping(tuple(group.areas[n] for n in kept), group.child[inside], at[group.parent[inside]])
     return found, len(group.areas) - len(whole)
+
+
+def _left_out(level: str, partial: int) -> list[str]:
+    if not partial:
+        return []
+    which = f"{partial:,} areas of {level} are" if partial > 1 else f"One area of {level} is"
+    return [f"{which} not shown, because not all small areas in it were asked for"]
 
 
 def _crossed(group: Grouping, areas: Sequence[Area], larger: Sequence[Area], above: dict[str, list[str]]) -> Grouping:

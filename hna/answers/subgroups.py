@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -76,6 +77,48 @@ def levels(
             raise AxisError(Fault(f"areas are not in one {level} each", remedy, field="area", rows=odd, code="W501"))
         found.append(Grouping.of(areas, held, called))
     return found
+
+
+def gathered(
+    shelf: Shelf, lookup: str, small: Mapping[str, Sequence[str]], areas: Sequence[Area], names: Sequence[Area] = ()
+) -> tuple[Grouping, int]:
+    """Small areas gathered into the groups of any lookup: localities, primary care networks, a group of neighbours.
+
+    Parameters
+    ----------
+    shelf : where to look.
+    lookup : of ``data/areas``; its children are small areas or larger ones, and one may lie in several groups.
+    small : every small area that there is, and what holds it.
+    areas : small areas to gather, some of `small`.
+    names : areas whose names are known; other groups are called by their code.
+
+    Returns
+    -------
+    the groups all of whose small areas are there, and how many others hold some. A group whose code is an area's has the
+    lookup's name before it.
+
+    Raises
+    ------
+    AxisError
+        If the lookup holds none of the areas.
+    """
+    parents = read_nesting(shelf, lookup).parents
+    held = {code: [up for one in (code, *above) for up in parents.get(one, ())] for code, above in small.items()}
+    there = {area.code: list(dict.fromkeys(held[area.code])) for area in areas}
+    if not any(there.values()):
+        remedy = "Its children are the small areas asked for, or what they lie in, of one vintage"
+        raise AxisError(Fault(f"{lookup} groups none of the areas asked for", remedy, field="--by"))
+    known = {*small, *(up for above in small.values() for up in above)}
+    lost = {up for child, ups in parents.items() if child not in known for up in ups}
+    size = Counter(up for ups in held.values() for up in dict.fromkeys(ups))
+    count = Counter(up for ups in there.values() for up in ups)
+    whole = {up for up, n in count.items() if n == size[up] and up not in lost}
+    called = {area.code: area.name for area in names}
+    group = Grouping.of(areas, {code: [up for up in ups if up in whole] for code, ups in there.items()}, called)
+    own = tuple(
+        Area(f"{lookup}-{area.code}", f"{area.name} ({lookup})") if area.code in known else area for area in group.areas
+    )
+    return replace(group, areas=own), len(count) - len(whole)
 
 
 def deprivation(shelf: Shelf, areas: Sequence[Area], lookup: str, parts: Literal[5, 10] = 5) -> Grouping:

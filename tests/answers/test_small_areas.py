@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -114,6 +116,42 @@ def test_unchanged_codes_are_of_the_vintage_of_their_year(workspace, tmp_path):
     some = assess(_asked(tmp_path, areas=("E01012367", "E01012368"), by=("deprivation-quintile", "ward")))
     assert any(code.startswith("IMD2025-Q") for code in _need(some, 2023).index)
     assert "level ward" in " ".join(some.notes)
+
+
+def _lookup(folder, name, rows):
+    to = folder / "data" / "areas" / name
+    to.mkdir(parents=True, exist_ok=True)
+    text = "".join(f"{child},{parent},2020,false\n" for child, parent in rows)
+    (to / "table.csv").write_text("child,parent,vintage,best_fit\n" + text)
+    (to / "source.yaml").write_text(
+        f"{{id: {name}, kind: areas, read_from: primary table, citation: {{authors: us, year: 2020, title: Own, container: null, "
+        "locator: null, doi: null, url: null, licence: CC0-1.0}}"
+    )
+
+
+def test_small_areas_are_gathered_by_any_lookup(report, workspace, tmp_path):
+    shutil.copytree(workspace / "data", tmp_path / "data")
+    codes = [code for code in _need(report).index if code.startswith("E01")]
+    sides = [(code, ("north", "south")[n % 2]) for n, code in enumerate(codes)] + [(codes[0], "south")]
+    _lookup(
+        tmp_path,
+        "sides",
+        [*sides, ("E01000001", "city"), (codes[3], "city"), ("E01999999", "lost"), (codes[4], "lost")],
+    )
+    _lookup(tmp_path, "near-neighbours", [(HALTON, HALTON), ("E06000007", "E06000007")])
+    found = assess(_asked(tmp_path, by=("sides", "near-neighbours"), keep_draws=True))
+    drawn, each = found.answers[0].draws, report.answers[0].draws
+    for side in ("north", "south"):
+        of = sum(each["", 2020, code] for code, where in sides if where == side)
+        np.testing.assert_allclose(drawn["", 2020, side], of, rtol=1e-9)
+    np.testing.assert_allclose(drawn["", 2020, f"near-neighbours-{HALTON}"], each["", 2020, HALTON], rtol=1e-9)
+    need = _need(found)
+    assert need.loc[f"near-neighbours-{HALTON}", "area_name"] == "Halton (near-neighbours)"
+    assert not {"city", "lost"} & set(need.index)
+    assert "2 areas of sides are not shown" in " ".join(found.notes)
+    _lookup(tmp_path, "elsewhere", [("E01000001", "city")])
+    with pytest.raises(AxisError, match="elsewhere groups none of the areas asked for"):
+        assess(_asked(tmp_path, by=("elsewhere",)))
 
 
 def test_what_cannot_be_given_is_said(workspace, tmp_path):
