@@ -200,9 +200,11 @@ def _ordered(rates: Rates, tables: list[pd.DataFrame]) -> pd.DataFrame:
     order = {quantity: n for n, quantity in enumerate(QUANTITIES)}
     severity_at = {name: n for n, name in enumerate(rates.severities)}
     keys = table.assign(
+        # The tenth tenth comes after the ninth, not after the first.
+        _a=table["area_code"].str.replace(r"-D(\d)$", r"-D0\1", regex=True),
         _q=table["quantity"].map(order), _s=table["severity"].map(severity_at), _n=np.arange(len(table))
     )
-    placed = keys.sort_values(["area_code", "year", "_s", "_q", "_n"], kind="stable")
+    placed = keys.sort_values(["_a", "year", "_s", "_q", "_n"], kind="stable")
     return placed[list(COLUMNS)].reset_index(drop=True)
 
 

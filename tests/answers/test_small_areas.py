@@ -83,6 +83,8 @@ def test_a_level_is_shown_only_whole(report, workspace):
     some = assess(_asked(workspace, areas=("E01012367", "E01012368"), by=("authority", "deprivation-decile")))
     assert HALTON not in set(_need(some).index)
     assert any(code.startswith("IMD2019-D") for code in _need(some).index)
+    tenths = [code for code in _need(assess(_asked(workspace, by=("deprivation-decile",)))).index if "-D" in code]
+    assert tenths == [f"{HALTON}-IMD2019-D{n}" for n in range(1, 11)]
     assert "authority" in " ".join(some.notes)
 
 
