@@ -226,7 +226,8 @@ def against(quick: bool) -> list[Row]:
     ]  # fmt: skip
     larger: Row = {
         "name": "times the memory: xarray broadcast and sum", "seconds": float(best[3]), "peak_mb": wide_above,
-        "limit_seconds": None, "ratio": wide_above / max(ours_above, 1.0), "above_input_mb": ours_above, "times_larger": True,
+        "limit_seconds": float(best[0] * scale[2]),
+        "ratio": wide_above / max(ours_above, 1.0), "above_input_mb": ours_above, "times_larger": True,
     }  # fmt: skip
     return [*rows, larger]
 
@@ -261,7 +262,7 @@ def scaling(quick: bool) -> list[Row]:
         off = float(np.abs(fixed + slope * counts - times).max() / times.max())
         found.append({
             "name": f"time less a fixed cost grows as {name} to the power", "seconds": float(times[-1]),
-            "limit_seconds": None, "ratio": float(power), "sizes": list(sizes), "times": times.tolist(),
+            "limit_seconds": float(fixed + slope * counts[-1]), "ratio": float(power), "sizes": list(sizes), "times": times.tolist(),
             "fixed_seconds": float(fixed), "off_a_straight_line": off, "power": True,
         })  # fmt: skip
     return found

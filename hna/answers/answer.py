@@ -202,7 +202,9 @@ def _ordered(rates: Rates, tables: list[pd.DataFrame]) -> pd.DataFrame:
     keys = table.assign(
         # The tenth tenth comes after the ninth, not after the first.
         _a=table["area_code"].str.replace(r"-D(\d)$", r"-D0\1", regex=True),
-        _q=table["quantity"].map(order), _s=table["severity"].map(severity_at), _n=np.arange(len(table))
+        _q=table["quantity"].map(order),
+        _s=table["severity"].map(severity_at),
+        _n=np.arange(len(table)),
     )
     placed = keys.sort_values(["_a", "year", "_s", "_q", "_n"], kind="stable")
     return placed[list(COLUMNS)].reset_index(drop=True)
