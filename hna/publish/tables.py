@@ -80,7 +80,7 @@ def open_tables(report: Report) -> dict[TableSchema, pd.DataFrame]:
         GAP: whole,
         SUBGROUPS: need_by_subgroup(whole, asked),
         COMPARISONS: beside,
-        OUTCOMES: outcomes(beside),
+        OUTCOMES: outcomes(beside, {one.model.need: one.model.title for one in report.answers}),
         SCENARIOS: scenarios(report),
     }
 

@@ -282,9 +282,9 @@ def test_the_outcomes_table_reads_as_a_needs_assessment(
     assert len(table) == 1, "the latest year"
     row = table.iloc[0]
     assert row.period == "2023"
-    assert row["value"].endswith(" %")
-    assert row.interval.startswith("95 % interval ")
-    assert row.england == "20.0 %"
+    assert row["value"].endswith("%")
+    assert row.interval.startswith("95% interval ")
+    assert row.england == "20.0%"
     assert row.how.startswith(
         "Significantly worse than the England average. Significantly worse than the North West average."
     )
@@ -321,7 +321,7 @@ def test_an_area_in_no_lookup_keeps_its_value(tmp_path: Path, shelf: Shelf) -> N
     table = compare_indicators(read_indicators(write(tmp_path, rows)), shelf)
     assert list(table.verdict) == ["not_comparable"]
     assert outcomes(table).iloc[0].how == "Not statistically comparable."
-    assert outcomes(table).iloc[0]["value"] == "10.0 %"
+    assert outcomes(table).iloc[0]["value"] == "10.0%"
 
 
 def test_needs_stand_in_the_same_table(shelf: Shelf) -> None:
@@ -339,8 +339,26 @@ def test_needs_stand_in_the_same_table(shelf: Shelf) -> None:
     assert outcomes(pd.DataFrame([row]).iloc[:0]).empty
 
 
+@pytest.mark.parametrize(
+    ("value", "lower", "upper", "printed_value"),
+    [(0.71, 0.5, 1.0, "71.0%"), (0.00784, 0.00737, 0.00833, "0.784%"), (0.5, 0.5, 0.5, "50.0%")],
+)
+def test_as_many_decimals_as_the_interval_supports(
+    value: float, lower: float, upper: float, printed_value: str
+) -> None:
+    row = {
+        "need": "dementia", "area_code": HALTON, "area_name": "Halton", "year": 2020, "quantity": "coverage",
+        "estimate": value, "lower": lower, "upper": upper, "comparator": "england", "comparator_name": "England",
+        "comparator_value": value, "people": 75.0, "n": 1400.0, "period": "2020", "unit": "proportion", "verdict": "ns_higher",
+        "sentence": "Higher", "method": "paired draws", "level": 0.95, "flags": "",
+    }  # fmt: skip
+    found = outcomes(pd.DataFrame([row]), {"dementia": "Dementia at 65 and over"}).iloc[0]
+    assert found["value"] == found["england"] == printed_value
+    assert found.indicator.startswith("Dementia at 65 and over: ")
+
+
 def test_values_are_printed_in_their_unit() -> None:
-    assert printed(0.1234, "proportion") == "12.3 %"
+    assert printed(0.1234, "proportion") == "12.3%"
     assert printed(1234.5, "people") == "1,234"
     assert printed(12.34, "per 100,000") == "12.3 per 100,000"
     assert printed(None, "people") == printed(float("nan"), "people") == ""
