@@ -173,7 +173,10 @@ def _notes(counts: Known, flows: Flows, areas: list[Area], covered: Array, least
     whole = [f"{area.name} {share:.0%}" for area, share in ranked if share >= least]
     part = [f"{area.name} {share:.0%}" for area, share in ranked if share < least]
     if whole:
-        said.append(f"practices counted hold, of the residents of each area: {', '.join(whole[:_TOLD])}")
+        said.append(
+            f"practices counted hold, of the residents of each area: {', '.join(whole[:_TOLD])}; the rest are in no interval unless "
+            "factors.extraction allows for them"
+        )
     if np.isnan(covered).any():
         said.append(
             "how many of the residents the practices hold is not checked where no population of all ages is on the shelf"

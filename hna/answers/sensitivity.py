@@ -16,6 +16,7 @@ from hna.answers.gap import leverage
 from hna.answers.known_people import known_people
 from hna.answers.need import people_in_bands
 from hna.answers.people_factors import cell_factors, group_shares
+from hna.answers.second_sample import two_samples
 from hna.answers.sobol import Choice, Sample, sobol
 from hna.errors import AxisError, Fault, QuantityError
 from hna.evidence.known import Known
@@ -181,9 +182,7 @@ class _Inputs:
     ) -> None:
         seed = int.from_bytes(hashlib.sha256(f"{rates.seed}:second sample".encode()).digest()[:6], "big")
         self.seeds = {"first": rates.seed, "second": seed}
-        second = make_rates(rates.model, shelf, rates.size, seed)
-        if rates.found_in_places:
-            rates, second = rates.in_place(area), second.in_place(area)
+        rates, second = two_samples(rates, shelf, seed, area)
         self.samples = {"first": rates, "second": second}
         # A change from year to year comes after every step that carries the rate to a place.
         self.trend, published, rates = rates.trend, rates, replace(rates, trend=None)

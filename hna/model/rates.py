@@ -93,8 +93,8 @@ def _constant(model: Model, shelf: Shelf, draws: int, seed: int, how: Correcting
         found = replace(found, notes=(*found.notes, said))
     found = replace(found, before=tuple(before))
     if model.local:
-        rivals = tuple(_carried(one, shelf) for one in found.scenarios)
-        found = replace(_carried(found, shelf), scenarios=rivals)
+        rivals = tuple(carry(one, shelf) for one in found.scenarios)
+        found = replace(carry(found, shelf), scenarios=rivals)
     return _side_by_side(found, _each(model.alone(model.prevalence.beside), shelf, draws, seed, how))
 
 
@@ -167,8 +167,19 @@ def _assembled(model: Model, groups: list[tuple[Part, ...]], draws: int, seed: i
     return _labelled(bare, parts, held)
 
 
-def _carried(national: Rates, shelf: Shelf) -> Rates:
-    """The rate, and what carries it to places."""
+def carry(national: Rates, shelf: Shelf) -> Rates:
+    """The rate, and what carries it to places by the local steps of its model.
+
+    Parameters
+    ----------
+    national : before any local step.
+    shelf : where the steps' sources are.
+
+    Raises
+    ------
+    ModelError
+        What the steps refuse, or rates by overlapping severity.
+    """
     if national.layers != ("",):
         what = "rates by overlapping severity cannot be carried to a place"
         raise ModelError(Fault(what, "Use rates of all cases together, or no local step", field="local"))

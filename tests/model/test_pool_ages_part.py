@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hna.answers.sensitivity import sensitivity
 from hna.answers.waterfall import waterfall
 from hna.errors import HnaError
 from hna.evidence.population import read_population
@@ -162,6 +163,9 @@ def test_a_stored_fit_shows_what_its_corrections_did(shelf, monkeypatch, trusted
     steps = {step.step: step for step in waterfall(stored, people, 0.95)}
     assert list(steps)[:2] == ["sampling", "crosswalk"]
     assert steps["sampling"].estimate > 1.1 * steps["crosswalk"].estimate, "the other definition finds more"
+    exact = sensitivity(stored, again, people, "E06000006", 2023, realised=False).table.set_index("group")["share"]
+    theirs = sensitivity(quick, again, people, "E06000006", 2023, realised=False).table.set_index("group")["share"]
+    assert exact.to_dict() == pytest.approx(theirs.to_dict(), abs=0.1), "a fit is drawn a second time in another order"
     plain = {step.step: step for step in waterfall(quick, people, 0.95)}
     assert steps["crosswalk"].share == pytest.approx(plain["crosswalk"].share, abs=0.02)
     assert any("may not be trusted here" in note for note in stored.notes) is not trusted
