@@ -333,7 +333,7 @@ def assess(
     from hna.publish.disclosure_assessment import guard
     from hna.publish.disclosure_ledger import ledger_in
     from hna.publish.disclosure_presets import read_presets
-    from hna.publish.outputs import check_folder
+    from hna.publish.folder import check_folder
     from hna.publish.site import finding_words, write_site
     from hna.publish.site_tables import level_words
 

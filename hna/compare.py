@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from hna.answers.indicator_file import compare_indicators, read_indicators
 from hna.answers.outcomes import outcomes
 from hna.errors import Fault, QuantityError
 from hna.evidence.shelf import Shelf
-from hna.publish.outputs import OutputError, check_folder
+from hna.publish.folder import check_folder, staged
 from hna.publish.tables import write_table
 
 FILES = ("comparisons.csv", "outcomes.csv")
@@ -74,20 +72,11 @@ def write_comparisons(table: pd.DataFrame, out: Path) -> list[Path]:
         If the folder cannot be written; what stood there still stands.
     """
     check_folder(out)
-    stage: Path | None = None
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=".hna-writing-", dir=out))
+    with staged(out) as stage:
         for name, held in zip(FILES, (table, outcomes(table)), strict=True):
             write_table(held, stage / name)
         for name in FILES:
             (stage / name).replace(out / name)
-    except OSError as error:
-        what = f"cannot be written: {error.strerror or error}"
-        raise OutputError(Fault(what, "Give another folder with --out", file=str(out), field="--out")) from None
-    finally:
-        if stage is not None:
-            shutil.rmtree(stage, ignore_errors=True)
     return [out / name for name in FILES]
 
 

@@ -21,7 +21,8 @@ from hna.measure.draws import DEFAULT_DRAWS
 from hna.model.people_error import with_error
 from hna.model.rates import Rates, make_rates
 from hna.model.spec import KnownUse, Model, read_model
-from hna.publish.outputs import check_folder, write_outputs
+from hna.publish.folder import check_folder
+from hna.publish.outputs import write_outputs
 from hna.publish.report import Report
 from hna.run import DEFAULT_SEED, SUBGROUPS, Request
 from hna.run import run as run_request

@@ -13,12 +13,11 @@ from typing import Any
 from hna.errors import Fault, HnaError, ModelError
 from hna.evidence.shelf import Shelf
 from hna.measure.draws import DEFAULT_DRAWS, check_draws
-from hna.publish.outputs import OutputError, check_folder
+from hna.publish.folder import check_folder, staged
 
 FOLDER = "notebooks"
 NEEDS = 'pip install "hna[notebooks]"'
 SECONDS = 900
-_STAGE = ".hna-notebooks-"
 
 Progress = Callable[[str, int, int], None]
 
@@ -88,10 +87,7 @@ def write_notebooks(
     except ImportError as error:
         raise HnaError(Fault(f"notebooks need {error.name}, which is not installed", f"Install it: {NEEDS}")) from None
 
-    stage: Path | None = None
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=_STAGE, dir=out))
+    with staged(out) as stage:
         for n, (name, path) in enumerate(files.items()):
             if progress:
                 progress(name, n, len(files))
@@ -109,12 +105,6 @@ def write_notebooks(
             if place.is_dir():
                 shutil.rmtree(place)
             item.replace(place)
-    except OSError as error:
-        what = f"cannot be written: {error.strerror or error}"
-        raise OutputError(Fault(what, "Give another folder with --out", file=str(out))) from None
-    finally:
-        if stage is not None:
-            shutil.rmtree(stage, ignore_errors=True)
     return [out / "index.html", *(out / f"{name}.html" for name in files)]
 
 
@@ -148,7 +138,7 @@ def run_notebook(path: Path, out: Path, draws: int = DEFAULT_DRAWS) -> list[Mapp
         "HNA_NOTEBOOK_OUT": str(out.absolute()), "HNA_NOTEBOOK_DRAWS": str(draws), "JUPYTER_PLATFORM_DIRS": "1",
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "PYTHONWARNINGS": "ignore", "MPLBACKEND": "agg",
     }  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix=_STAGE) as folder:
+    with tempfile.TemporaryDirectory(prefix="hna-notebooks-") as folder:
         client = NotebookClient(
             notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": folder}},
             extra_arguments=["--log-level=ERROR"],

@@ -28,7 +28,8 @@ from hna.model.spec import Model, read_model
 from hna.publish.disclosure import protect
 from hna.publish.disclosure_ledger import PublicationLedger, ledger_in
 from hna.publish.disclosure_presets import NONE, read_presets
-from hna.publish.outputs import check_folder, check_formats, write_outputs
+from hna.publish.folder import check_folder
+from hna.publish.outputs import check_formats, write_outputs
 from hna.publish.refused import Refused, every_fault
 from hna.publish.report import Report
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from hna.errors import Fault, SourceError
+from hna.evidence.lookup import read_lookup
 from hna.evidence.outlines import BORDERS, DRAWN
 from hna.evidence.population import areas_and_years
 from hna.evidence.shelf import Shelf, table_file
 from hna.evidence.source import AreasSource, PopulationSource
-from hna.evidence.tables import read_columns
 from hna.measure.areas import Area, Nesting
 
 Kind = Literal["region", "england", "statistical-neighbours"]
@@ -22,7 +22,6 @@ ENGLAND = "E92000001"
 REGION = "E12"
 GROUPS = "neighbours"
 """A lookup whose id ends in this word is of groups: its parent is the area compared, its children its group."""
-COLUMNS = ("child", "parent", "vintage", "best_fit")
 
 
 @dataclass(frozen=True)
@@ -85,11 +84,11 @@ class _Lookup(NamedTuple):
 
 
 def _read(shelf: Shelf, name: str) -> _Lookup:
-    table = read_columns(table_file(shelf.folder(AreasSource, name)), COLUMNS)
+    table = read_lookup(shelf, name)
     found: dict[str, list[str]] = {}
-    for child, parent in zip(table["child"].astype(str), table["parent"].astype(str), strict=True):
+    for child, parent in zip(table["child"], table["parent"], strict=True):
         found.setdefault(child, []).append(parent)
-    return _Lookup(found, tuple(sorted(set(table["vintage"].astype(str)))))
+    return _Lookup(found, tuple(sorted(set(table["vintage"]))))
 
 
 class Surroundings:

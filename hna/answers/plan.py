@@ -136,18 +136,7 @@ def _find(held: Sequence[Held], texts: Sequence[str]) -> list[Area]:
     """Areas by name or code, an analyst's own before a shipped one of the same name."""
     own = Gazetteer(area for one in held if one.own for area in one.areas.areas)
     everywhere = Gazetteer(area for one in held for area in one.areas.areas)
-    found: dict[str, Area] = {}
-    faults: list[Fault] = []
-    for text in texts:
-        try:
-            area = own.find(text) if own.has(text) else everywhere.find(text)
-        except AxisError as error:
-            faults.extend(error.faults)
-        else:
-            found.setdefault(area.code, area)
-    if faults:
-        raise AxisError(faults)
-    return list(found.values())
+    return own.find_all(texts, everywhere)
 
 
 def _asked_for(held: list[Held], wanted: list[Area], years: Sequence[int]) -> Plan:

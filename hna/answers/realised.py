@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
 from hna.measure.draws import stream
 
@@ -16,12 +16,6 @@ _NONE = 1e-12
 """Variance that stands for none, so that nothing is divided by nought."""
 _RARE = 0.25
 """Variance of one draw below which the expansion breaks down, and that draw is searched too."""
-
-
-def scores_at(points: Array) -> Array:
-    """Standard normal scores of probabilities."""
-    scores: Array = ndtri(points)
-    return scores
 
 
 class Scores:

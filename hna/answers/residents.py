@@ -9,11 +9,11 @@ from pydantic import Field
 from hna.errors import Fault, ModelError
 from hna.evidence.flows import Flows, read_flows
 from hna.evidence.known import Known, Origin, read_known
+from hna.evidence.lookup import pairs_of
 from hna.evidence.population import areas_and_years, read_population
 from hna.evidence.record import Record
-from hna.evidence.shelf import Shelf, table_file
-from hna.evidence.source import AreasSource, PopulationSource
-from hna.evidence.tables import read_columns
+from hna.evidence.shelf import Shelf
+from hna.evidence.source import PopulationSource
 from hna.measure.areas import Area
 from hna.model.defaults import read_standard
 from hna.model.projection import registered_to_resident
@@ -22,7 +22,6 @@ from hna.model.spec import KnownUse, Residents
 Array = NDArray[np.float64]
 
 FILE = "data/standards/flows.yaml"
-_LOOKUP = ("child", "parent", "vintage", "best_fit")
 _FIELD = "known.residents"
 _TOLD = 5
 
@@ -123,8 +122,7 @@ def _assessed(shelf: Shelf, flows: Flows, lookup: str | None) -> tuple[list[Area
     column = {area.code: n for n, area in enumerate(flows.areas)}
     inside: dict[str, list[int]] = {code: [n] for code, n in column.items() if code in known}
     if lookup is not None:
-        table = read_columns(table_file(shelf.folder(AreasSource, lookup)), _LOOKUP)
-        for child, parent in zip(table["child"].astype(str), table["parent"].astype(str), strict=True):
+        for child, parent in pairs_of(shelf, lookup):
             if child in column and parent in known and parent not in column:
                 inside.setdefault(parent, []).append(column[child])
     if not inside:

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from hna.answers.nest import Grouping
 from hna.errors import AxisError, Fault
+from hna.evidence.lookup import pairs_of
 from hna.evidence.population import Population
-from hna.evidence.shelf import Shelf, table_file
+from hna.evidence.shelf import Shelf
 from hna.evidence.source import AreasSource
-from hna.evidence.tables import read_columns
 from hna.measure.areas import Area, Nesting
 
-COLUMNS = ("child", "parent", "vintage", "best_fit")
 TENTHS, FIFTHS = 10, 5
 LEVELS = {"ward": ("E05",), "authority": ("E06", "E07", "E08", "E09"), "region": ("E12",), "england": ("E92",)}
 """First letters of the codes of each level."""
@@ -37,8 +36,7 @@ def read_nesting(shelf: Shelf, *names: str) -> Nesting:
     found: dict[str, tuple[str, ...]] = {}
     for name in names:
         shelf.record(AreasSource, name)
-        table = read_columns(table_file(shelf.folder(AreasSource, name)), COLUMNS)
-        for child, parent in zip(table["child"].astype(str), table["parent"].astype(str), strict=True):
+        for child, parent in pairs_of(shelf, name):
             found[child] = tuple(dict.fromkeys((*found.get(child, ()), parent)))
     return Nesting(found)
 

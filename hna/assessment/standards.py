@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from hna.errors import SourceError
-from hna.evidence.record import Id, Proportion, Record, faults_of
+from hna.evidence.record import Id, Proportion, Record
 from hna.evidence.shelf import Shelf
-from hna.evidence.yaml_file import read_yaml
+from hna.model.defaults import read_standard
 
 FOLDER = "data/frameworks/standards"
 NeedType = Literal["normative", "felt", "expressed", "comparative"]
@@ -167,35 +165,19 @@ class Criteria(Record):
         return self
 
 
-Standard = TypeVar("Standard", Kinds, Triangulation, Vocabulary, Criteria)
-
-
-def _path(shelf: Shelf, name: str) -> Path:
-    return next(root / FOLDER / name for root in shelf.roots if (root / FOLDER / name).is_file())
-
-
-def _read(shelf: Shelf, name: str, record: type[Standard]) -> Standard:
-    path = _path(shelf, name)
-    fields, lines = read_yaml(path)
-    try:
-        return record.model_validate(fields)
-    except ValidationError as error:
-        raise SourceError(faults_of(error, str(path), lines)) from None
-
-
 def read_kinds(shelf: Shelf) -> Kinds:
     """Kinds of assessment, the analyst's own first."""
-    return _read(shelf, "kinds.yaml", Kinds)
+    return read_standard(shelf, f"{FOLDER}/kinds.yaml", Kinds)
 
 
 def read_triangulation(shelf: Shelf) -> Triangulation:
     """Thresholds and words of triangulation, the analyst's own first."""
-    return _read(shelf, "triangulation.yaml", Triangulation)
+    return read_standard(shelf, f"{FOLDER}/triangulation.yaml", Triangulation)
 
 
 def read_vocabulary(shelf: Shelf) -> Vocabulary:
     """Words of corporate evidence, the analyst's own first."""
-    return _read(shelf, "corporate.yaml", Vocabulary)
+    return read_standard(shelf, f"{FOLDER}/corporate.yaml", Vocabulary)
 
 
 def read_criteria(shelf: Shelf) -> Criteria:
@@ -206,4 +188,4 @@ def read_criteria(shelf: Shelf) -> Criteria:
     SourceError
         If a criterion has no written anchors, or its values are out of order: every fault at once.
     """
-    return _read(shelf, "criteria.yaml", Criteria)
+    return read_standard(shelf, f"{FOLDER}/criteria.yaml", Criteria)

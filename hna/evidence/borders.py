@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hna.errors import Fault, SourceError
+from hna.evidence.lookup import LOOKUP
 from hna.evidence.outlines import BORDERS, SHAPES, read_outlines
 from hna.evidence.shelf import Shelf, table_file
 from hna.evidence.source import AreasSource
@@ -12,7 +13,6 @@ from hna.evidence.tables import Reader, read_columns
 
 Pairs = tuple[tuple[str, str], ...]
 
-_COLUMNS = ("child", "parent", "vintage", "best_fit")
 _SHARED = 2
 """Corners that two outlines have in common where the areas border each other: one is a point, two are a line."""
 
@@ -35,7 +35,7 @@ def borders_named(shelf: Shelf, name: str, areas: Sequence[str]) -> tuple[Pairs,
     if not name.endswith(BORDERS):
         remedy = f"Borders stand in a folder of data/areas whose name ends in {BORDERS}"
         raise SourceError(Fault(f"{name} says what lies in what, not what borders what", remedy, file=str(path)))
-    read = Reader(read_columns(path, _COLUMNS), str(path))
+    read = Reader(read_columns(path, LOOKUP), str(path))
     pairs = zip(read.text("child").tolist(), read.text("parent").tolist(), strict=True)
     read.done()
     held = set(areas)

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hna.errors import AxisError, Fault, SourceError
+from hna.evidence.lookup import pairs_of
 from hna.evidence.shelf import Shelf, table_file
 from hna.evidence.source import AreasSource, CompositionSource
 from hna.evidence.tables import Reader, read_columns, tiling_fault
@@ -18,7 +19,6 @@ from hna.measure.ages import AgeAxis
 Array = NDArray[np.float64]
 
 COLUMNS = ("area_code", "area_name", "year", "sex", "age_from", "age_to", "persons")
-_LOOKUP = ("child", "parent", "vintage", "best_fit")
 _LEVEL = "-D"
 
 
@@ -182,12 +182,11 @@ def _named(record: CompositionSource, level: int) -> str:
 def _small(shelf: Shelf, record: CompositionSource, cells: tuple[int, int]) -> dict[str, Array]:
     """Small areas of one level throughout: one person in each age there, of whom only the share is used."""
     lookup = shelf.record(AreasSource, record.small_areas or "")
-    table = read_columns(table_file(shelf.folder(AreasSource, lookup.id)), _LOOKUP)
     alone = {
         f"{_LEVEL}{one}": np.tile(np.eye(len(record.levels))[n], (*cells, 1)) for n, one in enumerate(record.levels)
     }
     found = {}
-    for child, parent in zip(table["child"].astype(str), table["parent"].astype(str), strict=True):
+    for child, parent in pairs_of(shelf, lookup.id):
         end = parent[parent.rfind(_LEVEL) :]
         if end in alone:
             found[child] = alone[end]

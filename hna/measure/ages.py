@@ -155,10 +155,6 @@ class AgeAxis:
         """Years in the widest closed band."""
         return max((band.end - band.low for band in self.bands if band.high is not None), default=0.0)
 
-    def nests_in(self, coarse: AgeAxis) -> bool:
-        """Whether every band lies inside one band of another axis."""
-        return all(any(band in wide for wide in coarse.bands) for band in self.bands)
-
     def within(self, span: AgeBand) -> AgeAxis:
         """The bands cut to a span, which may cut through a band.
 

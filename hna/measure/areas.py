@@ -94,13 +94,13 @@ class Gazetteer:
         )
         raise AxisError(Fault(f"no area is called {wanted!r}", remedy, rows=near[:_SUGGESTIONS], field="area"))
 
-    def find_all(self, texts: Iterable[str]) -> list[Area]:
-        """The areas meant, each once, with every fault told at once."""
+    def find_all(self, texts: Iterable[str], otherwise: Gazetteer | None = None) -> list[Area]:
+        """The areas meant, each once, with every fault told at once; those not here are looked for in another gazetteer."""
         found: dict[str, Area] = {}
         faults: list[Fault] = []
         for text in texts:
             try:
-                area = self.find(text)
+                area = (self if otherwise is None or self.has(text) else otherwise).find(text)
             except AxisError as error:
                 faults.extend(error.faults)
             else:

@@ -21,8 +21,6 @@ from hna.model.rules import rules
 Array = NDArray[np.float64]
 Scale = Literal["odds", "risk"]
 
-STATEMENT = "Given the characteristics of the local population we would expect about {people}."
-"""Printed with every synthetic estimate (after NHS Digital's guidance on synthetic estimates of lifestyles)."""
 NAME = "synthetic estimate"
 NOT_FOR = {
     "performance": "judging how well a local service or authority does",

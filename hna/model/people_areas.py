@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from hna.evidence.lookup import pairs_of
 from hna.evidence.population import Population, areas_and_years
-from hna.evidence.shelf import Shelf, table_file
+from hna.evidence.shelf import Shelf
 from hna.evidence.source import AreasSource, PopulationSource
-from hna.evidence.tables import read_columns
 
 UPPER, SMALL = "ltla-utla", "lsoa"
 """First letters of the lookups of authorities, and of small areas."""
-_COLUMNS = ("child", "parent", "vintage", "best_fit")
 
 
 def lowest(code: str, below: Mapping[str, Sequence[str]], held: set[str]) -> list[str]:
@@ -35,8 +34,7 @@ def _read(shelf: Shelf, lookups: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name in shelf.folders(AreasSource):
         if name.startswith(lookups):
-            table = read_columns(table_file(shelf.folder(AreasSource, name)), _COLUMNS)
-            for child, parent in zip(table["child"].astype(str), table["parent"].astype(str), strict=True):
+            for child, parent in pairs_of(shelf, name):
                 found.setdefault(parent, []).append(child)
     return found
 

@@ -7,7 +7,7 @@ carries its value as a title, and every chart says in words what it shows.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -142,19 +142,16 @@ def small(marks: Sequence[Mark], alt: str) -> str:
 
 def intervals(marks: Sequence[Mark], alt: str) -> str:
     """Intervals one under another, each under its label, on one scale that takes in nought."""
-    low, high = _span([mark.value for mark in marks])
-    scale = _Scale(low, high, 10.0, WIDTH - 10)
-    bottom = _ROW * len(marks) + 4
-    body = _axis(scale, 4, bottom)
-    for n, mark in enumerate(marks):
-        top = _ROW * n + 14
-        body.append(label(10, top + 1, cut(f"{mark.label}: {mark.said}", WIDTH - 12)))
-        body += _interval(scale, top + 14, mark)
-    return svg(WIDTH, bottom + 20, alt, body, "intervals")
+    return _listed(marks, alt, "intervals", _interval)
 
 
 def bars(marks: Sequence[Mark], alt: str) -> str:
     """Bars from nought, each under its label, with the interval drawn over the end."""
+    return _listed(marks, alt, "bars", _bar)
+
+
+def _listed(marks: Sequence[Mark], alt: str, kind: str, drawn: Callable[[_Scale, float, Mark], list[str]]) -> str:
+    """Marks one under another, each under its label."""
     low, high = _span([mark.value for mark in marks])
     scale = _Scale(low, high, 10.0, WIDTH - 10)
     bottom = _ROW * len(marks) + 4
@@ -162,16 +159,20 @@ def bars(marks: Sequence[Mark], alt: str) -> str:
     for n, mark in enumerate(marks):
         top = _ROW * n + 14
         body.append(label(10, top + 1, cut(f"{mark.label}: {mark.said}", WIDTH - 12)))
-        if mark.value.estimate is not None:
-            width = scale(mark.value.estimate) - scale(0)
-            title = f"<title>{escape(shown(f'{mark.label}: {mark.said}'))}</title>"
-            body.append(
-                f'<rect x="{digits(scale(0))}" y="{digits(top + 7)}" width="{digits(width)}" height="14" class="bar need">{title}</rect>'
-            )
-        body += _interval(
-            scale, top + 14, Mark(mark.label, mark.said, "over", Value(None, mark.value.lower, mark.value.upper))
+        body += drawn(scale, top + 14, mark)
+    return svg(WIDTH, bottom + 20, alt, body, kind)
+
+
+def _bar(scale: _Scale, middle: float, mark: Mark) -> list[str]:
+    body = []
+    if mark.value.estimate is not None:
+        width = scale(mark.value.estimate) - scale(0)
+        title = f"<title>{escape(shown(f'{mark.label}: {mark.said}'))}</title>"
+        body.append(
+            f'<rect x="{digits(scale(0))}" y="{digits(middle - 7)}" width="{digits(width)}" height="14" class="bar need">{title}</rect>'
         )
-    return svg(WIDTH, bottom + 20, alt, body, "bars")
+    whiskers = Mark(mark.label, mark.said, "over", Value(None, mark.value.lower, mark.value.upper))
+    return body + _interval(scale, middle, whiskers)
 
 
 def fan(years: Sequence[int], marks: Sequence[Mark], alt: str) -> str:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import platform
-import shutil
 import signal
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -24,6 +22,7 @@ from hna.publish.compose import make_content
 from hna.publish.content import Content
 from hna.publish.csvw import DICTIONARY, METADATA, dictionary, metadata
 from hna.publish.drawing import typesetter
+from hna.publish.folder import OutputError, staged
 from hna.publish.ods import converter, write_ods
 from hna.publish.page import render_content
 from hna.publish.pdf import write_pdf
@@ -37,27 +36,6 @@ LIBRARIES = ("numpy", "pandas", "scipy", "xarray")
 FORMATS = {"word": "report.docx", "pdf": "report.pdf", "ods": "report.ods"}
 """Documents that are written if they are asked for, by name."""
 _NEEDED: Mapping[str, Callable[[], object]] = {"word": docx_library, "pdf": typesetter, "ods": converter}
-_STAGE = ".hna-writing-"
-
-
-class OutputError(HnaError):
-    """The outputs cannot be written where they were asked for."""
-
-
-def check_folder(out: Path) -> None:
-    """Refuse a place that cannot be the folder of outputs, before anything is computed."""
-    remedy = "Give another folder with --out"
-    nearest = next(parent for parent in (out, *out.absolute().parents) if parent.exists())
-    if not nearest.is_dir():
-        what = "is a file, not a folder" if nearest == out else f"lies under {nearest.name}, which is a file"
-        raise OutputError(Fault(what, remedy, file=str(out), field="--out"))
-    try:
-        with tempfile.TemporaryDirectory(prefix=_STAGE, dir=nearest):
-            pass
-    except OSError as error:
-        raise OutputError(
-            Fault(f"cannot be written to: {error.strerror}", remedy, file=str(out), field="--out")
-        ) from None
 
 
 @contextmanager
@@ -104,12 +82,7 @@ def write_outputs(report: Report, out: Path) -> list[Path]:
     asked = report.arguments.get("formats")
     for name in asked if isinstance(asked, list | tuple) else ():
         writers[FORMATS[name]] = partial(_document, name, content)
-    stage: Path | None = None
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for left in out.glob(f"{_STAGE}*"):
-            shutil.rmtree(left, ignore_errors=True)
-        stage = Path(tempfile.mkdtemp(prefix=_STAGE, dir=out))
+    with staged(out) as stage:
         for name, write in writers.items():
             write(stage / name)
         with _undisturbed():
@@ -118,12 +91,6 @@ def write_outputs(report: Report, out: Path) -> list[Path]:
             for name in ("draws.nc", *FORMATS.values()):
                 if name not in writers:
                     (out / name).unlink(missing_ok=True)
-    except OSError as error:
-        what = f"cannot be written: {error.strerror or error}"
-        raise OutputError(Fault(what, "Nothing was replaced; give another folder with --out", file=str(out))) from None
-    finally:
-        if stage is not None:
-            shutil.rmtree(stage, ignore_errors=True)
     return [out / name for name in writers]
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hna.assessment.record import Assessment
-from hna.errors import Fault
 from hna.publish import wording
 from hna.publish.compose import make_content
 from hna.publish.content import Content, Footnote, Paragraph
+from hna.publish.folder import check_folder, staged
 from hna.publish.links import address, licence, reference
-from hna.publish.outputs import OutputError, check_folder, describe
+from hna.publish.outputs import describe
 from hna.publish.report import Report
 from hna.publish.site_content import (
     INDEX,
@@ -38,8 +36,6 @@ from hna.publish.tables import json_text, shown
 from hna.publish.workbook import write_content
 
 __all__ = ["finding_words", "make_site", "report_of", "write_site"]
-
-_STAGE = ".hna-site-"
 
 
 _NAMED = (
@@ -163,10 +159,7 @@ def write_site(held: Assessment, out: Path) -> list[Path]:
     writers[WORKBOOK] = lambda path: write_content(book, path)
     record = json_text(describe_assessment(held))
     writers[RECORD] = lambda path: path.write_bytes(record.encode())
-    stage: Path | None = None
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=_STAGE, dir=out))
+    with staged(out) as stage:
         for name, write in writers.items():
             write(stage / name)
         for name in writers:
@@ -175,10 +168,4 @@ def write_site(held: Assessment, out: Path) -> list[Path]:
             for old in out.glob(pattern):
                 if old.name not in writers:
                     old.unlink()
-    except OSError as error:
-        what = f"cannot be written: {error.strerror or error}"
-        raise OutputError(Fault(what, "Give another folder with --out", file=str(out))) from None
-    finally:
-        if stage is not None:
-            shutil.rmtree(stage, ignore_errors=True)
     return [out / name for name in writers]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,15 +38,8 @@ def write_content(content: Content, path: Path) -> None:
 
 def tabs(names: list[str]) -> list[str]:
     """Names for tabs: at most 31 characters, none of the signs that a spreadsheet refuses, no space, each once."""
-    found: list[str] = []
-    for name in names:
-        short = re.sub(r"[\[\]:*?/\\'\s]+", "_", inert(name)).strip("_")[:_LONGEST_TAB] or "Sheet"
-        n, unique = 1, short
-        while unique.casefold() in {held.casefold() for held in found}:
-            n += 1
-            unique = f"{short[: _LONGEST_TAB - len(str(n)) - 1]}_{n}"
-        found.append(unique)
-    return found
+    short = [re.sub(r"[\[\]:*?/\\'\s]+", "_", inert(name)).strip("_")[:_LONGEST_TAB] or "Sheet" for name in names]
+    return _unlike(short, lambda name, n: f"{name[: _LONGEST_TAB - len(n) - 1]}_{n}")
 
 
 def safe(text: str) -> str:
@@ -219,11 +213,16 @@ def _named(table: Table) -> str:
 
 def unique(heads: list[str]) -> list[str]:
     """Headings of a table, each once: a spreadsheet takes no two alike."""
+    return _unlike(heads, lambda head, n: f"{head} {n}")
+
+
+def _unlike(names: list[str], numbered: Callable[[str, str], str]) -> list[str]:
+    """Names of which no two are alike to a spreadsheet, which takes no notice of capitals."""
     found: list[str] = []
-    for head in heads:
-        n, name = 1, head
-        while name.casefold() in {held.casefold() for held in found}:
+    for name in names:
+        n, unlike = 1, name
+        while unlike.casefold() in {held.casefold() for held in found}:
             n += 1
-            name = f"{head} {n}"
-        found.append(name)
+            unlike = numbered(name, str(n))
+        found.append(unlike)
     return found

@@ -19,7 +19,7 @@ from hna.evidence.population import areas_and_years
 from hna.evidence.shelf import Shelf
 from hna.indicators.benchmark import VERDICTS, leave_one_out, neighbour_average, rates_test
 from hna.indicators.rates import crude_rate, proportion
-from hna.publish.outputs import OutputError
+from hna.publish.folder import OutputError
 
 HALTON, SEFTON, NORTH_WEST, ENGLAND = "E06000006", "E08000014", "E12000002", "E92000001"
 HEAD = "indicator,polarity,kind,area_code,area_name,year,numerator,denominator"

@@ -156,8 +156,6 @@ def test_an_axis_is_cut_to_a_span_and_never_stretched():
 
 def test_each_fine_band_lies_in_one_coarse_band():
     coarse, fine = _axis("60-69", "70+"), _axis("60-64", "65-69", "70-74", "75+")
-    assert fine.nests_in(coarse)
-    assert not coarse.nests_in(fine)
     assert coarse.index_of(fine).tolist() == [0, 0, 1, 1]
     with pytest.raises(AxisError, match="do not nest"):
         fine.index_of(coarse)
@@ -170,7 +168,7 @@ def test_the_common_refinement_nests_in_every_axis_and_is_no_finer_than_needed(c
         for cut in cuts
     ]  # fmt: skip
     fine = common_refinement(axes)
-    assert all(fine.nests_in(axis) for axis in axes)
+    assert all(len(axis.index_of(fine)) == len(fine.bands) for axis in axes)
     assert {band.low for band in fine.bands} == {0}.union(*cuts)
 
 

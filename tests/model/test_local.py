@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from hna.errors import ModelError, QuantityError
 from hna.model.local import (
-    STATEMENT,
     Ratios,
     check_adjustments,
     expected,
@@ -108,7 +107,6 @@ def test_double_adjustment_is_refused():
 
 
 def test_a_synthetic_estimate_is_not_for_everything():
-    assert STATEMENT.format(people="120 people").endswith("we would expect about 120 people.")
     for use, code in (("performance", "R401"), ("smoothing", "R431")):
         with pytest.raises(ModelError) as told:
             refuse_use(use)

@@ -19,7 +19,7 @@ from hna.errors import HnaError
 from hna.evidence.shelf import Shelf
 from hna.evidence.shelf import shipped as shelf_root
 from hna.model.spec import read_model
-from hna.publish.outputs import OutputError
+from hna.publish.folder import OutputError
 from hna.publish.site import finding_words, make_site, write_site
 from hna.publish.site_page import render_page
 from tests.conftest import Workspace
