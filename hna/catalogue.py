@@ -74,6 +74,7 @@ def bibtex(shelf: Shelf, need: str) -> str:
     """BibTeX entries of every source that a need rests on."""
     model = read_model(shelf.model_file(need))
     records: list[Source] = [shelf.record(PrevalenceSource, used.source) for used in model.prevalence.named]
+    records += [shelf.record(PrevalenceSource, used.pattern.source) for used in model.prevalence.named if used.pattern]
     corrected = dict.fromkeys(name for used in model.prevalence.named for name in used.corrected_by)
     records += [shelf.record(CrosswalkSource, name) for name in corrected]
     hidden = [one for one in (model.prevalence.multiplier, model.prevalence.lists) if one is not None]

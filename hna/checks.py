@@ -54,8 +54,8 @@ class StudyLine:
     age : years from the middle of the fieldwork to the middle of the year of the check.
     bias : overall risk of bias, or blank where it was not appraised.
     tool : checklist used, or blank.
-    part : ``rate``; ``answers`` of a survey from which rates are found; ``severity`` where only the split into strata rests
-        on it; ``crosswalk`` where a correction does.
+    part : ``rate``; ``pattern`` where only its shape by age is used; ``answers`` of a survey from which rates are found;
+        ``severity`` where only the split into strata rests on it; ``crosswalk`` where a correction does.
     """
 
     id: str
@@ -124,6 +124,7 @@ def check_shelf(shelf: Shelf, year: int | None = None) -> Findings:
         try:
             model = read_model(file)
             used |= {source.source for source in model.prevalence.named} | {model.prevalence.severity or ""}
+            used |= {source.pattern.source for source in model.prevalence.named if source.pattern}
             used |= {step.source for step in model.local}
             used |= set((model.prevalence.trend.sources if model.prevalence.trend else None) or ())
             used |= set(data_of(model))
@@ -153,6 +154,7 @@ def evidence_of(shelf: Shelf, model: Model, year: int) -> EvidenceLine:
     """The evidence behind one need, with fieldwork aged to the middle of a year."""
     parts = [(source.source, "rate") for source in model.prevalence.named]
     parts += [(model.prevalence.severity, "severity")] if model.prevalence.severity else []
+    parts += [(source.pattern.source, "pattern") for source in model.prevalence.named if source.pattern]
     parts += [(model.prevalence.survey.sample, "answers")] if model.prevalence.survey else []
     studies = []
     for name, part in parts:
@@ -167,7 +169,7 @@ def evidence_of(shelf: Shelf, model: Model, year: int) -> EvidenceLine:
     for name in dict.fromkeys(name for source in model.prevalence.named for name in source.corrected_by):
         cited = shelf.record(CrosswalkSource, name).citation.short
         studies.append(StudyLine(name, cited, None, None, "", "", "crosswalk"))
-    examined = [study for study in studies if study.part not in {"severity", "crosswalk"}]
+    examined = [study for study in studies if study.part not in {"severity", "crosswalk", "pattern"}]
     lacks = (
         ("No record of an appraisal", any(not study.bias for study in examined)),
         ("No date of fieldwork", any(study.fieldwork is None for study in examined)),

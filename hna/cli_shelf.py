@@ -24,7 +24,12 @@ Workspace = Annotated[
         "--workspace", "-w", metavar="DIR", help="Folder with your own models/, prevalence_sources/, data/; read first."
     ),
 ]
-_PARTS = {"severity": " (split by severity)", "crosswalk": " (corrects a rate)", "answers": " (answers in places)"}
+_PARTS = {
+    "pattern": " (shape by age)",
+    "severity": " (split by severity)",
+    "crosswalk": " (corrects a rate)",
+    "answers": " (answers in places)",
+}
 
 
 def whole(text: str | int) -> int:

@@ -13,6 +13,7 @@ from hna.evidence.shelf import Shelf
 from hna.measure.ages import AgeAxis
 from hna.measure.draws import DEFAULT_DRAWS, check_draws
 from hna.measure.estimate import Cited, Universe
+from hna.model.age_pattern import refuse_flat
 from hna.model.correction import WHOLE, Correcting, before_each
 from hna.model.defaults import Defaults, read_defaults
 from hna.model.distribution import shift_logit
@@ -33,7 +34,9 @@ from hna.model.rates_parts import (
     group_parts,
     make_part,
     one_condition,
+    reference,
     same_ages,
+    wide,
 )
 from hna.model.spec import Model
 from hna.model.survey_part import survey_part
@@ -45,7 +48,15 @@ __all__ = ["ENGLAND", "TERMS", "Part", "Rates", "make_rates", "shift_logit"]
 Array = NDArray[np.float64]
 
 
-def make_rates(model: Model, shelf: Shelf, draws: int = DEFAULT_DRAWS, seed: int = 0, how: Correcting = WHOLE) -> Rates:
+def make_rates(
+    model: Model,
+    shelf: Shelf,
+    draws: int = DEFAULT_DRAWS,
+    seed: int = 0,
+    how: Correcting = WHOLE,
+    *,
+    beside: bool = False,
+) -> Rates:
     """The rate that a model states, as draws.
 
     Parameters
@@ -55,6 +66,7 @@ def make_rates(model: Model, shelf: Shelf, draws: int = DEFAULT_DRAWS, seed: int
     draws : how many.
     seed : of every stream.
     how : which corrections of its sources move it.
+    beside : whether it is a whole run beside another, where one rate for all ages is told and not refused.
 
     Returns
     -------
@@ -67,6 +79,8 @@ def make_rates(model: Model, shelf: Shelf, draws: int = DEFAULT_DRAWS, seed: int
     """
     check_draws(draws)
     found = _constant(model, shelf, draws, seed, how)
+    if not beside:
+        _refuse_flat(found, shelf)
     if model.prevalence.trend is None:
         return found
     changing = trend_part(model, shelf, found.groups, found.local, draws, seed, found.defaults)
@@ -79,6 +93,14 @@ def make_rates(model: Model, shelf: Shelf, draws: int = DEFAULT_DRAWS, seed: int
     )
     notes = (*found.notes, f"beside it, {changing.note}")
     return replace(found, scenarios=(*found.scenarios, moving), notes=notes, citations=cited, flags=flags)
+
+
+def _refuse_flat(found: Rates, shelf: Shelf) -> None:
+    """Refuse one rate for many ages where the shelf shows how steep they are; ages of a group are not those of everybody."""
+    parts = [part for group in found.groups for part in group]
+    alone = len(parts) == 1 and len(found.ages.bands) == 1 and found.model.prevalence.combine in ("single", "envelope")
+    if alone and wide(found.ages) and not found.model.population:
+        refuse_flat(found.model.need, parts[0].layers, shelf, reference(shelf))
 
 
 def _constant(model: Model, shelf: Shelf, draws: int, seed: int, how: Correcting) -> Rates:
@@ -225,7 +247,8 @@ def _envelope(model: Model, shelf: Shelf, draws: int, seed: int, how: Correcting
 
 def _each(alone: list[Model], shelf: Shelf, draws: int, seed: int, how: Correcting) -> list[Rates]:
     return [
-        replace(make_rates(one, shelf, draws, seed, how), scenario=one.prevalence.sources[0].source) for one in alone
+        replace(make_rates(one, shelf, draws, seed, how, beside=True), scenario=one.prevalence.sources[0].source)
+        for one in alone
     ]
 
 

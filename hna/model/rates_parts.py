@@ -16,6 +16,7 @@ from hna.evidence.shelf import Shelf
 from hna.evidence.source import CrosswalkSource, PopulationSource, PrevalenceSource
 from hna.measure.ages import AgeAxis, AgeBand, common_refinement
 from hna.measure.estimate import Estimate
+from hna.model.age_pattern import patterned
 from hna.model.correction import NO_CORRECTIONS, WHOLE, Correcting, Corrections, corrected, corrections_of, told_of
 from hna.model.defaults import Defaults
 from hna.model.rules import off_mean, rules
@@ -56,8 +57,8 @@ class Part:
     @property
     def cited(self) -> tuple[PrevalenceSource | CrosswalkSource, ...]:
         """Records that it rests on."""
-        divided = () if self.layers.divided_by is None else (self.layers.divided_by,)
-        return (self.source, *divided, *self.corrections.cited)
+        also = [one for one in (self.layers.divided_by, self.layers.shaped_by) if one is not None]
+        return (self.source, *also, *self.corrections.cited)
 
     @property
     def studied(self) -> float | None:
@@ -112,6 +113,8 @@ def make_part(
         )
     wanted = _overlap(wanted, model.band)
     layers = layers_of(table, wanted, model.sex, draws, seed, defaults.design_effect, _judged(model))
+    if used.pattern is not None:
+        layers = patterned(layers, read_prevalence(shelf, used.pattern.source), reference(shelf))
     with told_of(model.need, name):
         corrections, record = corrections_of(used, source, shelf)
         layers = corrected(layers, corrections, how, seed, used.study or name)
@@ -319,6 +322,11 @@ def check_mean(rates: Estimate) -> None:
         )
 
 
+def wide(ages: AgeAxis) -> bool:
+    """Whether a rate stands for so many ages that it misses what changes with age."""
+    return ages.widest > rules().wide_band or (len(ages.bands) == 1 and ages.bands[0].high is None)
+
+
 def flags_of(model: Model, parts: Sequence[Part], held: Sequence[Part], ages: AgeAxis) -> tuple[str, ...]:
     """Diagnostic codes of a rate.
 
@@ -337,7 +345,7 @@ def flags_of(model: Model, parts: Sequence[Part], held: Sequence[Part], ages: Ag
         flags["W103"] = None
     if any(part.source.study.frame == "household" for part in parts):
         flags["W522"] = None
-    if ages.widest > rules().wide_band or (len(ages.bands) == 1 and ages.bands[0].high is None):
+    if wide(ages):
         flags["W202"] = None
     if not model.best_practice:
         flags["W902"] = None

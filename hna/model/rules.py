@@ -40,6 +40,7 @@ class Rules:
     known_above: Some
     neighbours_missing: Count
     neighbours_of: Count
+    steep: Some
     conditioned_least: Some
     alone_effective: Some
     alone_wide: Some

@@ -68,6 +68,15 @@ class Judged(Record):
         return self
 
 
+class Pattern(Record):
+    """What divides one rate among ages."""
+
+    source: Id
+    """A source of the same need with rates by age: only their shape is used, not their level."""
+    because: Annotated[str, Field(min_length=20)]
+    """Why that shape holds for the source's rate."""
+
+
 class UsedSource(Record):
     """A source, and the ages for which it is used."""
 
@@ -79,6 +88,8 @@ class UsedSource(Record):
     """Name of the survey, where several tables come from one: they then share its study error. Null: its own."""
     adjusted_for: list[Id] = []
     """Factors for which its rate was already adjusted to the place, such as deprivation: they are not adjusted for again."""
+    pattern: Pattern | None = None
+    """Where it is one rate for many ages: the source whose shape by age divides it, the rate over England's people kept."""
     screening: Screening | None = None
     """Where its cases are those who test positive: the test's errors, for which the rate is corrected."""
     crosswalk: CrosswalkUse | None = None

@@ -38,6 +38,7 @@ class Layers:
     flags : diagnostic codes.
     divided_by : the record of another source whose shares divide the cases; None if its own or none do.
     examined : shape (row of the table,), effective numbers examined; None where the rates are no proportions of people examined.
+    shaped_by : the record of the source whose pattern divides one rate among ages; None if none does.
     few_strata : strata whose share of cases, by another source, rests on too few to be reported by itself.
     """
 
@@ -55,6 +56,7 @@ class Layers:
     divided_by: PrevalenceSource | None = None
     examined: Array | None = None
     few_strata: tuple[str, ...] = ()
+    shaped_by: PrevalenceSource | None = None
 
 
 def layers_of(

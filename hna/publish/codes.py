@@ -26,6 +26,7 @@ CODES: dict[str, str] = {
     "R152": "Strata of severity that overlap are never added up.",
     "R171": "A lifetime prevalence cannot be turned into people who have the need now.",
     "R201": "A rate was asked for outside the ages of its source. Nothing is extrapolated.",
+    "R203": "One rate would be used for all ages, though another source shows that it changes steeply with age.",
     "R301": "The sources differ in definition, period, ages or sex, so they are not combined.",
     "R302": "There are too few studies to be combined in the way that was asked for.",
     "R303": "The same survey, or something that is no study of its own, would be combined with others.",

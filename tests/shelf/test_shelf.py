@@ -146,6 +146,7 @@ def _used():
     for name in MODELS:
         model = read_model(SHELF.model_file(name))
         used |= {source.source for source in model.prevalence.named} | {model.prevalence.severity}
+        used |= {source.pattern.source for source in model.prevalence.named if source.pattern}
         used |= {step.source for step in model.local}
         used |= set((model.prevalence.trend.sources if model.prevalence.trend else None) or ())
     return used
