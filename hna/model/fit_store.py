@@ -24,6 +24,9 @@ FORM = 1
 """Number of the form in which fits are kept: a new one makes old fits unread."""
 
 
+LEAST, TUNE = 2000, 1000
+"""Draws that a sampler is asked for even where fewer are kept, since its diagnostics cannot be told from a handful; and those
+of each chain before them, in which it finds its steps."""
 FOLDER = "fits"
 """Of a workspace, or of the shipped shelf."""
 

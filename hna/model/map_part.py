@@ -17,7 +17,7 @@ from hna.evidence.study import Appraisal, Study, Uncertainty
 from hna.measure.draws import uniform
 from hna.model.defaults import Defaults
 from hna.model.fit_sampler import Diagnostics
-from hna.model.fit_store import Task, cut, fingerprint, usable
+from hna.model.fit_store import LEAST, TUNE, Task, cut, fingerprint, usable
 from hna.model.map_asked import MAP_FIELD, AskedMap, asked_map
 from hna.model.places import Places, Told, part_of
 from hna.model.rates_parts import Part, by_severity
@@ -128,7 +128,7 @@ def map_task(model: Model, shelf: Shelf, draws: int, seed: int) -> Task:
 
     def sampled(sampler: str) -> tuple[Mapping[str, Array], Diagnostics]:
         engine = "pymc" if sampler == "pymc" else "nutpie"
-        arrays, diagnostics = sampled_map(asked.problem, engine, draws, 1000, seed)
+        arrays, diagnostics = sampled_map(asked.problem, engine, max(draws, LEAST), TUNE, seed)
         return {name: cut(arrays[name], draws) for name in ("eta", "sigma")}, diagnostics
 
     def quick() -> float:

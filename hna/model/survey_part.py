@@ -20,7 +20,7 @@ from hna.evidence.study import Uncertainty
 from hna.evidence.survey import AGE, AREA, SEX
 from hna.model.defaults import Defaults
 from hna.model.fit_sampler import Diagnostics
-from hna.model.fit_store import Task, cut, usable
+from hna.model.fit_store import LEAST, TUNE, Task, cut, usable
 from hna.model.laplace import Draws
 from hna.model.places import Places, Told, ground_of, part_of
 from hna.model.rates_parts import Part, by_severity
@@ -135,7 +135,9 @@ def survey_task(model: Model, shelf: Shelf, draws: int, seed: int) -> Task:
     asked = asked_survey(model, shelf)
 
     def sampled(sampler: str) -> tuple[Mapping[str, Array], Diagnostics]:
-        held, diagnostics = asked.ready.sampled("pymc" if sampler == "pymc" else "nutpie", draws, 1000, seed)
+        held, diagnostics = asked.ready.sampled(
+            "pymc" if sampler == "pymc" else "nutpie", max(draws, LEAST), TUNE, seed
+        )
         arrays = {"columns": held.columns, "areas": held.areas, "sigma": held.sigma}
         return {name: cut(drawn, draws) for name, drawn in arrays.items()}, diagnostics
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import logit
 
 from hna.answers.waterfall import waterfall
 from hna.catalogue import bibtex
@@ -264,3 +266,24 @@ def test_english_authorities_border_by_their_outlines(shipped_shelf):
         ("E06000006", "E06000007"), ("E06000006", "E08000012"), ("E06000006", "E08000013"), ("E06000007", "E08000013"),
     )  # fmt: skip
     assert [source.id for source in sources] == ["ltla24-shapes"]
+
+
+@pytest.mark.calibration
+@pytest.mark.skipif(
+    os.environ.get("HNA_CALIBRATION") != "full", reason="compiles and runs a sampler: HNA_CALIBRATION=full"
+)
+@pytest.mark.parametrize("by", ["all together", "sex and age"])
+def test_a_map_that_was_sampled_is_that_of_the_run(workspace, by):
+    """`hna fit` by nutpie, few draws asked for, and the run that uses it: the same rates as by nested Laplace."""
+    pytest.importorskip("nutpie")
+    bands = [(sex, *band) for sex in ("female", "male") for band in ((18, 64), (65, ""))]
+    made_up(workspace, **({"bands": bands} if by == "sex and age" else {}))
+    quick = make_rates(workspace.shelf_model(), workspace.shelf, 4000, 1)
+    made_up(workspace, sampler="nuts", **({"bands": bands} if by == "sex and age" else {}))
+    (fitted,) = fit_models([workspace.shelf_model()], workspace.shelf, 400, 1)
+    assert fitted.passed, fitted.words
+    sampled = make_rates(workspace.shelf_model(), workspace.shelf, 400, 1)
+    for place in PLACES:
+        one, other = (logit(rates.at(place, 2023)[0, 0, 0]) for rates in (sampled, quick))
+        assert abs(one.mean() - other.mean()) < 0.25 * other.std()
+        assert one.std() == pytest.approx(other.std(), rel=0.25)
