@@ -94,7 +94,7 @@ inside = need_within(
 )
 everybody = "severity == '' and sex == 'persons' and age_band == 'all'"
 show_across(
-    inside.query(f"{everybody} and kind != 'small area'"),
+    inside.query(f"{everybody} and kind != 'small-area'"),
     "Sefton's people of 65 and over by how deprived their area is, mid-2020",
     {"area_name": "Where"},
     "quantity",
@@ -110,7 +110,7 @@ show_across(
 
 # %%
 show_table(
-    inside.query(f"{everybody} and quantity == 'need' and kind == 'small area'").nlargest(10, "estimate"),
+    inside.query(f"{everybody} and quantity == 'need' and kind == 'small-area'").nlargest(10, "estimate"),
     "Small areas of Sefton with the most people expected to have dementia",
     {"area_name": "Small area", "estimate": "Expected with dementia"},
     note="Names of 2011. Intervals of places so small are mostly chance.",

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from hna.answers.small_areas import FIFTHS, SMALL
 from hna.answers.stream import summarise
 from hna.answers.subgroups import deprivation, levels, read_nesting, split_small_areas
 from hna.errors import AxisError, Fault
@@ -15,7 +16,8 @@ from hna.evidence.population import read_population
 from hna.evidence.shelf import Shelf
 from hna.model.rates import Rates
 
-KINDS = ("small area", "fifth of deprivation", "authority")
+KINDS = (SMALL, FIFTHS, "authority")
+"""As `hna run --by` names them."""
 
 
 def need_within(
@@ -47,8 +49,7 @@ def need_within(
 
     Returns
     -------
-    table in the columns of gap.csv, with ``kind`` (small area, fifth of deprivation, authority) before them. Every figure of
-    a kind adds up to the authority's.
+    table in the columns of gap.csv, with ``kind`` (`KINDS`) before them. Every figure of a kind adds up to the authority's.
 
     Raises
     ------

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
 from hna.assessment.framework import AssessmentError
-from hna.assessment.priorities import check_weights
+from hna.assessment.priorities import BEST, check_weights
 from hna.assessment.standards import CONTENTS, Criteria
 from hna.errors import Fault, SourceError
 from hna.evidence.record import Date, Id, Record, faults_of
@@ -284,7 +284,7 @@ def read_scores(path: Path, criteria: Criteria, needs: Sequence[str], weights: W
         _where(name in library and library[name].scored_by != "analyst" for name in chosen),
     )  # fmt: skip
     read.fault("a score is not from 0 to 4, low before high", "Scores run from 0 to 4", "low",
-               _where(not 0 <= one <= other <= 4 for one, other in zip(low, high, strict=True)))  # fmt: skip
+               _where(not 0 <= one <= other <= BEST for one, other in zip(low, high, strict=True)))  # fmt: skip
     read.fault("is not a date", "Write it as 2026-03-31", "scored_on", _where(not _is_date(day) for day in days))
     read.unique(["need", "criterion"], "scores")
     if weights is None:

@@ -55,6 +55,7 @@ class Pooled:
     left_out : the table of leaving one out; empty for one study.
     flags : W331 where a study is in tension with the others.
     vacuous : whether the classical prediction interval says nothing.
+    wider : the posterior under the wider prior of the between-study standard deviation, to see how much hangs on it.
     """
 
     names: tuple[str, ...]
@@ -66,6 +67,7 @@ class Pooled:
     left_out: tuple[LeftOut, ...]
     flags: tuple[str, ...]
     vacuous: bool
+    wider: Posterior | None = None
 
     @property
     def rate(self) -> float:
@@ -80,13 +82,17 @@ class Pooled:
         if self.meta is None or self.posterior is None:
             return f"{len(self.names)} studies: no pooled interval; {self.rung}"
         low, high = expit(self.posterior.quantile([0.025, 0.975], new=True))
+        prior = f"half-normal prior of scale {self.posterior.scale:g}"
+        if self.wider is not None:
+            p, q = expit(self.wider.quantile([0.025, 0.975], new=True))
+            prior += f"; of scale {self.wider.scale:g} it would be {percent(p, 2)} to {percent(q, 2)}"
         mean_low, mean_high = expit(np.array(self.meta.interval()))
         tau = np.sqrt(self.meta.tau2)
         said = (
             f"{len(self.names)} studies pooled on the logit scale (REML, modified Knapp–Hartung): mean "
             f"{percent(self.rate)} ({percent(mean_low, 2)} to {percent(mean_high, 2)}), "
             f"between-study SD {tau:.2f}, I² {self.meta.i_squared:.0%}; "
-            f"a new setting {percent(low, 2)} to {percent(high, 2)} (half-normal prior of scale {self.posterior.scale:g}), which is what "
+            f"a new setting {percent(low, 2)} to {percent(high, 2)} ({prior}), which is what "
             "is carried to a place, moved to have the pooled rate as its mean"
         )
         if self.vacuous:
@@ -287,7 +293,16 @@ def pool(names: Sequence[str], estimates: ArrayLike, variances: ArrayLike, stand
     low, high = meta.prediction()
     vacuous = bool(high - low > np.log(standards.vacuous_odds_ratio))
     return Pooled(
-        labels, y, v, "random effects", meta, solve(y, v, standards.between_study_scale), table, flags, vacuous
+        labels,
+        y,
+        v,
+        "random effects",
+        meta,
+        solve(y, v, standards.between_study_scale),
+        table,
+        flags,
+        vacuous,
+        solve(y, v, standards.sensitivity_scale),
     )
 
 

@@ -20,7 +20,7 @@ def test_small_areas_and_fifths_add_up_to_the_authority(rates_for) -> None:
     need = table.query(WHOLE)
     (sefton,) = need.query("kind == 'authority'")["estimate"]
     assert sefton == pytest.approx(4_432.38, abs=0.01)
-    for kind, count in (("small area", 189), ("fifth of deprivation", 5)):
+    for kind, count in (("small-area", 189), ("deprivation-quintile", 5)):
         held = need[need["kind"] == kind]
         assert len(held) == count
         assert held["estimate"].sum() == pytest.approx(sefton, rel=1e-9)

@@ -100,6 +100,10 @@ def test_three_studies_as_the_methods_page_has_them():
     assert found.posterior is not None
     assert expit(found.posterior.quantile([0.025, 0.975], new=False)) == pytest.approx([0.0071, 0.0221], abs=6e-5)
     assert expit(found.posterior.quantile([0.025, 0.975], new=True)) == pytest.approx([0.0042, 0.0373], abs=6e-5)
+    wider = solve(found.estimates, found.variances, STANDARDS.sensitivity_scale).quantile([0.025, 0.975], new=True)
+    low, high = (percent(limit, 2) for limit in expit(wider))
+    assert f"of scale 1 it would be {low} to {high}" in found.words
+    assert wider[0] < found.posterior.quantile(0.025, new=True) < found.posterior.quantile(0.975, new=True) < wider[1]
     assert expit(np.array(found.meta.prediction())) == pytest.approx([0.0001, 0.60], abs=0.011)
 
 
