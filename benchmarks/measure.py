@@ -60,8 +60,8 @@ def _status(field: str) -> float:
     return int(line.split()[1]) / 1e3
 
 
-def limit(people: Array, draws: int, selection: str, rows: int = 256) -> Callable[[], None]:
-    """The bare work: each block copied, multiplied, put in order once, and read; all threads.
+def limit(people: Array, draws: int, selection: str, rows: int = 256, threads: int = THREADS) -> Callable[[], None]:
+    """The bare work: each block copied, multiplied, put in order once, and read.
 
     Parameters
     ----------
@@ -70,6 +70,7 @@ def limit(people: Array, draws: int, selection: str, rows: int = 256) -> Callabl
     selection : sort or partition every draw; or, where each limit's place is known beforehand, the draws beyond it alone:
         no exact selection can do less than compare every draw and order the few beyond.
     rows : areas a block.
+    threads : at once.
     """
     areas, years, cells = people.shape
     rates = np.random.default_rng(0).random((cells, draws))
@@ -97,7 +98,7 @@ def limit(people: Array, draws: int, selection: str, rows: int = 256) -> Callabl
             out[:, : len(here)] = found[:, held].T
 
     def all_of_it() -> None:
-        with ThreadPoolExecutor(THREADS) as pool:
+        with ThreadPoolExecutor(threads) as pool:
             list(pool.map(one, range(0, areas, rows)))
 
     return all_of_it

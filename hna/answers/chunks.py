@@ -149,7 +149,9 @@ def in_years(work: Work, chunk: Chunk) -> Running:
         for first, read in [(n, figures)] if blocks is None else _read(work, chunk, y, n, blocks, figures):
             for name, found in read.items():
                 for m, here in enumerate(found.reshape(-1, shape[0]), start=first):
-                    values[m].setdefault(name, np.full(shape, np.nan))[:, y] = here
+                    if name not in values[m]:
+                        values[m][name] = np.full(shape, np.nan)
+                    values[m][name][:, y] = here
         if n + (1 if blocks is None else len(blocks)) == len(cuts):
             yield
     if chunk.part is None:

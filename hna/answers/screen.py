@@ -211,7 +211,8 @@ def _outermost(
     starts = np.searchsorted(places, np.arange(rows + 1) * draws)
     counts = np.diff(starts)
     width = max(int(counts.max(initial=0)), first + 2) + 1
-    found = np.repeat((_turned(bound) | _LOW)[:, None], width, axis=1)
+    found = np.empty((rows, width), dtype=np.uint64)
+    found[:] = (_turned(bound) | _LOW)[:, None]
     # From a position among all draws to one within its row, and from its rank among those taken to a place in `found`.
     places_in = np.repeat(np.arange(rows) * draws, counts)
     to = np.repeat(np.arange(rows) * width - starts[:-1], counts)
