@@ -11,9 +11,9 @@ import numpy as np
 from hna.answers.answer import Answer, answer
 from hna.answers.any_need import any_need
 from hna.answers.gap import Gap, gap
+from hna.answers.memory import MEMORY
 from hna.answers.need import NeedEstimate, need
 from hna.answers.residents import to_residents
-from hna.answers.stream import MEMORY
 from hna.evidence.known import Known, read_known
 from hna.evidence.population import Population, read_population
 from hna.evidence.shelf import Shelf

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 from hna.answers.answer import Answer, answer
 from hna.answers.beside import beside
 from hna.answers.distributed import each_in_order, on
+from hna.answers.memory import MEMORY, in_bytes
 from hna.answers.plan import Held, Plan, check_codes, gap_years, people_for, plan, populations_on
 from hna.answers.residents import read_counts
 from hna.answers.small_areas import BY, SmallAreas, besides, is_small, other_years, small_areas
-from hna.answers.stream import MEMORY, Runner, in_bytes
+from hna.answers.stream import Runner
 from hna.errors import AxisError, Fault, HnaError, ModelError, QuantityError
 from hna.evidence.population import Population
 from hna.evidence.shelf import Shelf

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from hna.answers.gap_rows import GapRows
 from hna.answers.layers import Spread
 from hna.answers.ledger import Ledger
+from hna.answers.memory import MEMORY
 from hna.answers.need import Block, blocks, flags_in
 from hna.answers.rows import COLUMNS, QUANTITIES
 from hna.answers.small_areas import SHOWN, SmallAreas
-from hna.answers.stream import MEMORY, Runner, summarise
+from hna.answers.stream import Runner, summarise
 from hna.answers.summary import Summary
 from hna.answers.waterfall import WaterfallStep, waterfall
 from hna.errors import Fault

@@ -16,11 +16,12 @@ from hna.answers.blocks import Carrier, hold_blas
 from hna.answers.chunks import Chunk, Counts, Found, Work, advance, in_years, read_block, run_chunk
 from hna.answers.cuts import Cut, cuts_of
 from hna.answers.limits import GAP, NEED
+from hna.answers.memory import MEMORY, check_memory
 from hna.answers.need import people_in_bands
 from hna.answers.nest import Grouping, Nest
 from hna.answers.people_factors import group_shares
 from hna.answers.summary import Summary
-from hna.errors import AxisError, Fault, ModelError, QuantityError
+from hna.errors import AxisError, Fault, ModelError
 from hna.evidence.population import Population
 from hna.measure.draws import check_level
 from hna.model.rates import Rates
@@ -29,19 +30,13 @@ from hna.model.rules import off_mean
 Array = NDArray[np.float64]
 
 Runner = Callable[[Work, Iterable[Chunk]], Iterator[Found]]
-MEMORY = 4_000_000_000
-"""Bytes above the input that a stream may use, unless asked otherwise."""
 CHUNK = 512
 """Most areas in a chunk; with many draws fewer, so that a block stays in a processor's cache."""
 BLOCK = 2**19
 """Numbers in a block of one year, about."""
-SPARE = 128_000_000
-"""Most bytes used for nothing but speed."""
-_STATE, _SCORES = 4, 5
 _MANY = 16
 _NOBODY = 1e-9
 """People: what rounding leaves where there are none."""
-"""Numbers a draw that an area keeps from year to year: its error, placed; and its scores."""
 
 
 @dataclass
@@ -162,7 +157,7 @@ def summarise(
     # Numbers of eight bytes that a year's rates take, of each draw and cell.
     powers = carrier.powers(population.years[0], roughly)
     numbers = powers / 2 + 2 if roughly else powers + 3
-    abreast = _fit(
+    abreast = check_memory(
         work, nest, len(places), len(cuts), width, threads, memory, known is not None, bool(few.any()), kept, numbers
     )
     hold_blas()
@@ -357,65 +352,3 @@ def _people_of(nest: Nest, rates: Rates, population: Population) -> Array:
     if total is None:
         return np.zeros((nest.parents, len(population.years), 0))
     return total.reshape(nest.parents, len(population.years), -1)
-
-
-def _fit(
-    work: Work,
-    nest: Nest,
-    places: int,
-    cuts: int,
-    width: int,
-    threads: int,
-    memory: int,
-    gap: bool,
-    few: bool,
-    kept: int,
-    numbers: float,
-) -> int:
-    """Refuse what would not fit, before it starts; else let what is left hold rates of several years.
-
-    Returns
-    -------
-    how many chunks may go through the years side by side; nought where rates of all years can be held instead.
-    """
-    rates, years, shared = work.carrier.rates, len(work.years), work.shared
-    row = 8 * rates.size
-    fields = len(NEED) + (len(GAP) if gap else 0)
-    parts = {
-        "summaries": 8 * fields * places * years * cuts,
-        "blocks": threads * row * width * (6 + (cuts if cuts > 1 else 0)),
-        "rates of a year": int(row * len(rates.severities) * work.carrier.cells * numbers),
-        "groups still open": 0 if shared else row * years * cuts * (nest.most_open() + 2 * threads * nest.widest()),
-    }
-    if kept:
-        parts["draws kept"] = row * kept * years * len(rates.severities)
-    if shared and nest.parents:
-        parts["people of groups"] = 16 * nest.parents * years * work.carrier.cells
-    total = sum(parts.values())
-    if total > memory:
-        largest = max(parts, key=lambda name: parts[name])
-        fewer = max(int(rates.size * (memory / total) * 0.9), 1)
-        remedies = {
-            "draws kept": "Ask for summaries without draws, which need no room for them; or for fewer areas or years",
-            "groups still open": "Put areas in the order of their groups, ask for fewer years at a time, or for fewer groups",
-        }
-        remedy = f"{remedies.get(largest, 'Ask for fewer subgroups or years')}; or {fewer:,} draws, or memory={total:,}"
-        rows = [f"{name}: {in_bytes(size)}" for name, size in sorted(parts.items(), key=lambda item: -item[1])]
-        what = f"this needs {in_bytes(total)} of memory, and {in_bytes(memory)} are allowed"
-        raise QuantityError(Fault(what, remedy, field="memory", rows=rows))
-    if not rates.changes_by_year:
-        return 0
-    each = parts["rates of a year"]
-    spare = min((memory - total) // 2, SPARE)
-    held = int(np.clip(spare // max(each, 1), 1, years))
-    work.carrier.cache = held
-    if shared or held >= years:
-        return 0
-    work.carrier.cache = min(held, threads + 1)
-    state = width * row * (_STATE + (_SCORES if few else 0))
-    return int((spare - work.carrier.cache * each) // state)
-
-
-def in_bytes(size: float) -> str:
-    """A size in words."""
-    return f"{size / 1e9:,.2f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"

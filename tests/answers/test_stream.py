@@ -127,7 +127,7 @@ def test_years_side_by_side_are_those_one_after_another(rates_for, small_areas, 
     rates, population = rates_for("dementia"), small_areas(40, years=tuple(range(2020, 2046)))
     wanted = summarise(rates, population, chunk=8, threads=1)
     abreast, side_by_side = stream._abreast, []
-    monkeypatch.setattr(stream, "SPARE", 20_000_000)
+    monkeypatch.setattr("hna.answers.memory.SPARE", 20_000_000)
     monkeypatch.setattr(stream, "_abreast", lambda *given: side_by_side.append(1) or abreast(*given))
     found = summarise(rates, population, chunk=8, threads=threads)
     assert side_by_side
@@ -137,7 +137,7 @@ def test_years_side_by_side_are_those_one_after_another(rates_for, small_areas, 
 
 def test_what_goes_wrong_in_one_chunk_is_told_and_stops_the_others(rates_for, small_areas, monkeypatch):
     rates, population = rates_for("dementia"), small_areas(40, years=tuple(range(2020, 2046)))
-    monkeypatch.setattr(stream, "SPARE", 20_000_000)
+    monkeypatch.setattr("hna.answers.memory.SPARE", 20_000_000)
     begun = []
 
     def wrong(running):
