@@ -385,6 +385,8 @@ def _assembled(
             drawn[row, 0], counts[row, 0] = drawn.values[row, 0, kept], counts.values[row, 0, kept]
         flags |= dict.fromkeys(flags_of(found, use, months, need.rates.defaults))
     flags |= dict.fromkeys(code for ledger in ledgers for code in ledger.assumed)
+    if len(set(known.service.tolist())) > 1:
+        flags["W601"] = None
     citations = (*need.citations, *known.cited)
     codes = tuple(sorted(flags))
     bounds = {

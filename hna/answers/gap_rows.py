@@ -140,7 +140,12 @@ class GapRows:
         target = self.rates.model.target
         found = figures(point, drawn, people, self.level, target.coverage if target else None, self.keep)
         months = months_apart(counts.source.reference_date, self.block.year)
-        added = [*flags_of(found, use, months, self.rates.defaults), *self.assumed]
+        shared = ["W601"] if len(set(counts.service.tolist())) > 1 else []
+        added = [*flags_of(found, use, months, self.rates.defaults), *self.assumed, *shared]
+        if (
+            shared and not np.isnan(counts.count).any()
+        ):  # a range because services may share people, not because a count is hidden
+            added.remove("N602")
         small = {"N461"} if is_small(self.rates, self.block, cut) else set()
         cells = np.zeros((len(self.rates.sexes), len(self.rates.ages.bands)))
         cells[cut.rows[1:]] = 1

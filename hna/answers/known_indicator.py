@@ -52,6 +52,7 @@ def known_indicator(
         If the counts are of several years, the polarity is unknown, an age band of the population crosses `ages`, or an
         area has no people.
     """
+    counts.of_one_service()
     years = sorted({int(year) for year in counts.year})
     if len(years) != 1 or polarity not in POLARITIES:
         what = f"{counts.source.id} has counts of {len(years)} years, polarity {polarity!r}"

@@ -46,6 +46,8 @@ def known_people(known: Known, rows: NDArray[np.bool_], use: KnownUse, seed: int
     the measurement model is triangular on its range, one stream each, the same for every area and year. Of a period's people
     the share ``D/(D + T)`` is there on a day, D the months a person stays (`duration`) and T those of the period.
 
+    Counts of several services are never added up as if nobody used two of them (R611): the people are between the largest and the sum.
+
     Parameters
     ----------
     known : the counts.
@@ -53,6 +55,10 @@ def known_people(known: Known, rows: NDArray[np.bool_], use: KnownUse, seed: int
     use : the model's factors.
     seed, draws : of the streams.
     """
+    services = dict.fromkeys(known.service[np.flatnonzero(rows)].tolist())
+    if len(services) > 1:
+        each = {one: known_people(known, rows & (known.service == one), use, seed, draws) for one in services}
+        return union_known(each, {})
     low, high = np.zeros(draws), np.zeros(draws)
     point: float | None = 0.0
     printed = [0.0, 0.0]

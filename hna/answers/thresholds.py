@@ -80,4 +80,4 @@ def _treated(treated: Known, area: str) -> float:
     if not len(rows) or np.isnan(rows.count).any():
         what = f"{treated.source.id} has no count of everybody treated in {area}"
         raise QuantityError(Fault(what, "Use an area whose count is published", field="count", code="R602"))
-    return float(rows.count.sum())
+    return float(rows.of_one_service().count.sum())

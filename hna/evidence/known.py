@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hna.errors import Fault
+from hna.errors import Fault, SourceError
 from hna.evidence.shelf import Shelf, table_file
 from hna.evidence.source import FlowsSource, KnownSource
 from hna.evidence.tables import Reader, read_columns, tiling_fault
@@ -72,6 +72,21 @@ class Known:
 
     def __len__(self) -> int:
         return len(self.count)
+
+    def of_one_service(self) -> Known:
+        """The same counts.
+
+        Raises
+        ------
+        SourceError
+            R611 if they are of several services, some of whose people may be the same.
+        """
+        services = sorted({str(one) for one in self.service})
+        if len(services) > 1:
+            remedy = "Give one service, or people counted once over all of them"
+            what = f"{self.source.id} counts people by several services, and one person may be with two of them"
+            raise SourceError(Fault(what, remedy, field="service", rows=services, code="R611"))
+        return self
 
     def grown(self, area: str, year: int) -> float | None:
         """By what share the count of an area changed from the year before; None where that cannot be seen."""

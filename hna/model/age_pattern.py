@@ -77,7 +77,7 @@ def steep(
             continue
         table = read_prevalence(shelf, record.id)
         axis = axis_within(table, span) if _usable(table) else None
-        if axis is None:
+        if axis is None or len(axis.bands) < rules().steep_bands:
             continue
         rates = persons_pattern(table, axis, england.on(("female", "male"), axis).people[0, -1])
         if (rates <= 0).any():

@@ -137,7 +137,7 @@ def counted(model: Model, counts: Known, area: str, year: int, field: str) -> fl
         raise ModelError(Fault(what, "Name an area, year and ages that it has", field=field))
     if np.isnan(held.count).any():
         raise ModelError(Fault(f"{counts.source.id} hides the count", "Use a larger area", field=field, code="R602"))
-    return float(held.count.sum())
+    return float(held.of_one_service().count.sum())
 
 
 def one_cell(

@@ -173,7 +173,7 @@ def _of_count(
         raise ModelError(Fault(what, "Use a count of people", field="local.source", code="R604"))
     period = "point" if source.count_kind == "people-point" else source.count_kind.removeprefix("people-")
     _check(step, source.condition, source.case_definition, period, universe)
-    here = counts.take(counts.area_code == where)
+    here = counts.take(counts.area_code == where).of_one_service()
     if not len(here):
         raise ModelError(Fault(f"{source.id} has no count for {where}", "Name an area it has", field="local.benchmark"))
     year = step.year if step.year is not None else here.years[-1]

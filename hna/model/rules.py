@@ -41,6 +41,7 @@ class Rules:
     neighbours_missing: Count
     neighbours_of: Count
     steep: Some
+    steep_bands: Count
     conditioned_least: Some
     alone_effective: Some
     alone_wide: Some

@@ -18,7 +18,7 @@ def _steep(small, older=9.0, name="by-age", **fields):
     rows = [
         {"sex": sex, "age_from": low, "age_to": high, "estimate": rate * (1.2 if sex == "female" else 1.0)}
         for sex in ("female", "male")
-        for low, high, rate in ((65, 74, 3.0), (75, "", older))
+        for low, high, rate in ((65, 69, 2.5), (70, 74, 3.5), (75, "", older))
     ]
     small.prevalence(name, rows=rows, uncertainty={"given": "none"}, **fields)
 
@@ -50,6 +50,11 @@ def test_a_flat_or_another_pattern_refuses_nothing(small, fields):
     assert "W202" in rates.flags
 
 
+def test_two_bands_say_too_little(small):
+    small.prevalence("by-age", rows=small.rates_rows())
+    assert "W202" in make_rates(_model(small), small.shelf, 100, 1).flags
+
+
 def test_rates_by_age_need_no_other(small):
     _steep(small)
     assert make_rates(small.model(), small.shelf, 100, 1).ages.labels == ["65-74", "75+"]
@@ -72,7 +77,7 @@ def test_a_pattern_keeps_the_rate_over_england_and_its_shape(small):
     assert (flat.headline.values * people.sum(axis=0)).sum() / people.sum() == pytest.approx(0.07)
     drawn = (flat.draws.values * people.sum(axis=0)[:, None]).sum(axis=(0, 1)) / people.sum()
     assert drawn.std() == pytest.approx(plain.draws.values.std(), rel=0.05)
-    shape = (np.array([[3.6, 10.8], [3.0, 9.0]]) * people).sum(axis=0) / people.sum(axis=0)
+    shape = (np.array([[3.0, 4.2, 10.8], [2.5, 3.5, 9.0]]) * people).sum(axis=0) / people.sum(axis=0)
     np.testing.assert_allclose(np.ravel(flat.headline.values) / np.ravel(flat.headline.values)[0], shape / shape[0])
     assert "by-age" in {source.id for source in flat.citations}
     assert "W202" not in flat.flags or flat.ages.widest > 10
@@ -93,9 +98,9 @@ def test_older_places_have_more_by_the_pattern_than_by_one_rate(small):
             "age_to": high,
             "persons": persons,
         }
-        for code, counts in {"N01": (900, 100), "S02": (100, 900)}.items()
+        for code, counts in {"N01": (600, 300, 100), "S02": (50, 50, 900)}.items()
         for sex in ("female", "male")
-        for (low, high), persons in zip(((65, 74), (75, "")), counts, strict=True)
+        for (low, high), persons in zip(((65, 69), (70, 74), (75, "")), counts, strict=True)
     ]
     small.population(rows=rows)
     found = need(rates, read_population(small.shelf, "own-people")).headline
