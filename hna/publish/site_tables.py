@@ -370,7 +370,7 @@ def people(held: Assessment) -> Table:
         rows.append((say_text(label), *(Cell(plain(one), one) for one in sums), Cell(plain(sum(sums)), sum(sums))))
     title = f"People of {wording.name_of(held.area)} by age and sex, {wording.middle(year)}"
     return Table(
-        "people", title, columns, tuple(rows), 1, f"{found.source.id}: {found.source.basis} of {found.base} people."
+        "people", title, columns, tuple(rows), 1, f"{shown(found.source.label)}."
     )
 
 
