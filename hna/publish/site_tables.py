@@ -369,9 +369,7 @@ def people(held: Assessment) -> Table:
         sums = [float(found.people[a, 0, x, low:high].sum()) for x in range(len(found.sexes))]
         rows.append((say_text(label), *(Cell(plain(one), one) for one in sums), Cell(plain(sum(sums)), sum(sums))))
     title = f"People of {wording.name_of(held.area)} by age and sex, {wording.middle(year)}"
-    return Table(
-        "people", title, columns, tuple(rows), 1, f"{shown(found.source.label)}."
-    )
+    return Table("people", title, columns, tuple(rows), 1, f"{shown(found.source.label)}.")
 
 
 def _bands(bands: Sequence[AgeBand]) -> list[tuple[str, int, int]]:
