@@ -251,6 +251,22 @@ def _weights(covariance: Array, tau2: float) -> Array:
     return np.asarray(found / found.sum(), dtype=float)
 
 
+def refuse_conflict(table: Sequence[LeftOut], standards: PoolStandards) -> tuple[str, ...]:
+    """W331 where a study is in tension with the others; R332 if one conflicts with them too much to be pooled.
+
+    Parameters
+    ----------
+    table : of leaving one out.
+    standards : thresholds.
+    """
+    far = [row for row in table if row.conflict > standards.conflict_refuse]
+    if far:
+        rows = [f"{row.study}: {row.conflict:.1f} standard deviations from the others" for row in far]
+        remedy = "Use combine: mixture or envelope, and say what differs; precision cannot settle a conflict"
+        raise ModelError(Fault("the studies conflict", remedy, field=_FIELD, rows=rows, code="R332"))
+    return ("W331",) if any(row.conflict > standards.conflict_warn for row in table) else ()
+
+
 def pool(names: Sequence[str], estimates: ArrayLike, variances: ArrayLike, standards: PoolStandards) -> Pooled:
     """Studies of one cell, by the rung of the ladder that their number can bear.
 
@@ -281,12 +297,7 @@ def pool(names: Sequence[str], estimates: ArrayLike, variances: ArrayLike, stand
     if len(y) == 1:
         return Pooled(labels, y, v, "single", None, None, (), (), vacuous=False)
     table = leave_one_out(labels, y, v)
-    far = [row for row in table if row.conflict > standards.conflict_refuse]
-    if far:
-        rows = [f"{row.study}: {row.conflict:.1f} standard deviations from the others" for row in far]
-        remedy = "Use combine: mixture or envelope, and say what differs; precision cannot settle a conflict"
-        raise ModelError(Fault("the studies conflict", remedy, field=_FIELD, rows=rows, code="R332"))
-    flags = ("W331",) if any(row.conflict > standards.conflict_warn for row in table) else ()
+    flags = refuse_conflict(table, standards)
     if len(y) == 2:
         return Pooled(labels, y, v, "mixture and envelope", None, None, table, flags, vacuous=False)
     meta = random_effects(y, v, "reml", "modified")

@@ -17,6 +17,7 @@ from hna.model.defaults import Defaults
 from hna.model.distribution import Sampling, sampling_of
 from hna.model.pool import Pooled, gate, pool
 from hna.model.pool_grid import mean_kept
+from hna.model.pool_rare import Counted, Rare, pool_counts
 from hna.model.pool_standards import PoolStandards, read_pool_standards
 from hna.model.rates_parts import Part
 from hna.model.rules import rules
@@ -46,7 +47,8 @@ def pooled_part(
     headline is the pooled rate; the draws are those of a new setting, moved so that their mean is the headline. One
     stream for τ, one for the mean and one for the setting serve every cell, area and year. The spread between
     settings takes the place of the transport error. Studies that were corrected are pooled as corrected, with the errors
-    of the correction in their covariance: one that several share does not average out between them.
+    of the correction in their covariance: one that several share does not average out between them. A cell in which a
+    study found nobody, or everybody, is pooled by counts (`pool_counts`): no half case is added.
 
     Parameters
     ----------
@@ -83,7 +85,7 @@ def pooled_part(
     scores = {name: score for part in parts for name, score in part.corrections.scores(seed, draws, how).items()}
     mean = np.empty((1, len(sexes), len(axis.bands)))
     drawn = np.empty((*mean.shape, draws))
-    made: dict[tuple[int, ...], tuple[Pooled, float, Array]] = {}
+    made: dict[tuple[int, ...], tuple[Pooled | Rare, float, Array]] = {}
     told: dict[str, None] = {}
     flags: dict[str, None] = {}
     for x, sex in enumerate(sexes):
@@ -91,7 +93,12 @@ def pooled_part(
         for a in range(len(axis.bands)):
             cell = tuple(int(held[a]) for held in rows)
             if cell not in made:
-                made[cell] = _solved(names, _studies(tables, cell, parts, how), streams, scores, standards)
+                rare = _rare(tables, cell, parts)
+                made[cell] = (
+                    _counted(rare, streams, standards)
+                    if rare
+                    else _solved(names, _studies(tables, cell, parts, how), streams, scores, standards)
+                )
                 found = made[cell][0]
                 where = f"{sex} {axis.labels[a]}: " if len(sexes) * len(axis.bands) > 1 else ""
                 told |= dict.fromkeys((f"{where}{found.words}", f"{where}{found.extremes}"))
@@ -192,6 +199,27 @@ def _studies(
         v[k] = slope**2 * logit_variance(table, row) + part.study**2 + own
         shared.append(errors)
     return y, v, shared
+
+
+def _rare(tables: list[Sampling], cell: tuple[int, ...], parts: list[Part]) -> list[Counted]:
+    """Counts of a cell's studies, where nobody or everybody was found by one of them; none where they are not all counts."""
+    found, extreme = [], False
+    for table, row, part in zip(tables, cell, parts, strict=True):
+        rate, size = float(part.layers.table.estimate[row]), float(table.effective[row])
+        if part.corrections.steps or not np.isfinite(size):
+            return []
+        none = rate <= 0 or rate >= 1
+        extreme = extreme or none
+        size -= none  # Jeffreys' one more
+        found.append(Counted(part.source.id, min(max(rate, 0.0), 1.0) * size, size, part.study))
+    return found if extreme else []
+
+
+def _counted(
+    studies: list[Counted], streams: tuple[Array, Array, Array], standards: PoolStandards
+) -> tuple[Rare, float, Array]:
+    found = pool_counts(studies, standards)
+    return found, found.rate, mean_kept(found.draw(*streams), found.rate)
 
 
 def _solved(
