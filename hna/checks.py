@@ -32,11 +32,16 @@ from hna.evidence.source import (
     read_record,
 )
 from hna.evidence.survey import read_measures, read_survey
+from hna.model import rules
 from hna.model.cited import data_of
+from hna.model.defaults import read_defaults
 from hna.model.error_table import read_error_table
+from hna.model.pool_standards import read_pool_standards
+from hna.model.priors import read_priors
 from hna.model.projection import read_population_error
 from hna.model.rates import make_rates
 from hna.model.spec import Model, read_model
+from hna.publish.disclosure_presets import read_presets
 
 _FEW = 50
 _UNFITTED = "R393"
@@ -143,6 +148,7 @@ def check_shelf(shelf: Shelf, year: int | None = None) -> Findings:
         if not model.known and not model.missing_core_data:
             found.warnings.append(f"models/{name}.yaml has no known count and no missing_core_data to say why")
     _check_sources(shelf, found, used)
+    _check_standards(shelf, found)
     assessed = check_assessment(shelf, dt.datetime.now(tz=dt.UTC).date())
     found.frameworks = assessed.frameworks
     found.faults += [fault for fault in assessed.faults if str(fault) not in map(str, found.faults)]
@@ -178,6 +184,16 @@ def evidence_of(shelf: Shelf, model: Model, year: int) -> EvidenceLine:
     missing = (*(one.item for one in model.missing_core_data), *(text for text, true in lacks if true))
     known = tuple(dict.fromkeys(use.source for use in model.known))
     return EvidenceLine(model.need, model.title, model.chapter, tuple(studies), known, missing)
+
+
+def _check_standards(shelf: Shelf, found: Findings) -> None:
+    for read in (read_defaults, read_pool_standards, read_priors, read_population_error, read_presets):
+        try:
+            read(shelf)
+        except HnaError as error:
+            found.note(error)
+    if len(shelf.roots) > 1 and (ours := shelf.roots[0] / rules.FILE).is_file():
+        found.warnings.append(f"{ours}: not read, since limits at which a number is refused are the same for everybody")
 
 
 def _check_sources(shelf: Shelf, found: Findings, used: set[str]) -> None:

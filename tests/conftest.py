@@ -158,6 +158,13 @@ class Workspace:
         }
         _write(self.root / "data" / "measures" / name, record, rows)
 
+    def standard(self, file: str, **numbers: float) -> None:
+        """A file of standards that says some numbers otherwise."""
+        folder = self.root / "data" / "standards"
+        folder.mkdir(parents=True, exist_ok=True)
+        text = [f'{name}: {{value: {value}, because: "for a test"}}' for name, value in numbers.items()]
+        (folder / f"{file}.yaml").write_text("\n".join(text) + "\n")
+
     def lookup(self, name: str, rows: Iterable[Row]) -> None:
         record = {"id": name, "kind": "areas", "citation": CITATION, "read_from": "secondary table"}
         _write(self.root / "data" / "areas" / name, record, rows)

@@ -173,6 +173,9 @@ def test_a_sampler_is_asked_for_ahead(workspace):
                 make_rates(model, shelf, 300, 1)
             assert told.value.codes == (code,)
     assert make_rates(model, shelf, 300, 1).mean("P00")[0, 0, 0] == pytest.approx(0.018, rel=0.05)
+    workspace.standard("priors", map_share=0.7)
+    with pytest.raises(HnaError, match="other inputs"):
+        make_rates(model, Shelf(workspace.root), 300, 1)
 
 
 def test_a_fit_is_known_by_borders_and_not_by_eigenvectors(workspace):

@@ -136,6 +136,12 @@ def test_a_sampler_is_asked_for_ahead(shelf):
     assert np.allclose(stored.mean(), make_rates(model(), shelf, 300, 1).mean())
     with pytest.raises(HnaError, match="other inputs, seed or draws"):
         make_rates(one, shelf, 300, 2)
+    priors = shelf.workspace / "data" / "standards" / "priors.yaml"
+    priors.parent.mkdir(parents=True)
+    priors.write_text('curve_bends: {value: 0.5, because: "for a test"}\n')
+    with pytest.raises(HnaError, match="other inputs"):
+        make_rates(one, Shelf(shelf.workspace), 300, 1)
+    priors.unlink()
     table = shelf.workspace / "prevalence_sources" / "a" / "table.csv"
     table.write_text(table.read_text().replace("20,1000", "21,1000"))
     with pytest.raises(HnaError, match="other inputs"):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hna.checks import check_shelf
 from hna.errors import SourceError
 from hna.evidence.shelf import Shelf
 from hna.measure.ages import AgeBand
@@ -62,6 +63,14 @@ def test_a_wrong_number_is_told_with_its_line(tmp_path):
         read_priors(told(tmp_path, "priors", text))
     assert "priors.yaml:2" in str(fault.value)
     assert "unknown field" in str(fault.value)
+
+
+def test_a_check_reads_the_standards_of_a_workspace(tmp_path):
+    shelf = told(tmp_path, "priors", 'survey_areas: {value: 0, because: "none"}\n')
+    (tmp_path / "data" / "standards" / "rules.yaml").write_text('map_areas: {value: 3, because: "ours are few"}\n')
+    found = check_shelf(shelf)
+    assert ["survey_areas.value" in str(fault) for fault in found.faults] == [True]
+    assert any("rules.yaml: not read" in said for said in found.warnings)
 
 
 def test_rules_are_the_same_in_every_workspace(tmp_path, monkeypatch):

@@ -225,6 +225,11 @@ def test_a_sampler_is_asked_for_ahead(workspace):
     assert np.array_equal(rates.local.fit.posterior.areas, held.areas)
     with pytest.raises(HnaError, match="other inputs, seed or draws"):
         make_rates(model, shelf, 300, 2)
+    workspace.standard("priors", survey_areas=0.6)
+    with pytest.raises(HnaError, match="other inputs"):
+        make_rates(model, Shelf(workspace.root), 300, 1)
+    workspace.standard("priors", survey_areas=0.5)
+    make_rates(model, Shelf(workspace.root), 300, 1)
     table = workspace.root / "data" / "surveys" / "own-survey" / "table.csv"
     table.write_text(table.read_text().replace("female", "male", 1))
     with pytest.raises(HnaError, match="other inputs"):
