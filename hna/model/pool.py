@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,22 +152,7 @@ def gate(
     faults with codes R301 (what differs), R303 (not a study, or one study twice) and R304 (not appraised); and R171
     where a lifetime prevalence stands beside another.
     """
-    faults = []
-    for field, words in (("condition", "conditions"), ("measure", "measures")):
-        held = {source.id: str(getattr(source, field)) for source in sources}
-        if len(set(held.values())) > 1:
-            remedy = "Different things are not averaged: put each in a model of its own, or run each alone (envelope)"
-            faults.append(_differs(words, held, remedy, "R301"))
-            if field == "measure" and "lifetime" in held.values():
-                remedy = "No transform turns a lifetime prevalence into people who have the need now"
-                faults.append(_differs(words, held, remedy, "R171"))
-    definitions = {source.id: " ".join(source.case_definition.split()) for source in sources}
-    if len(set(definitions.values())) > 1 and not same:
-        remedy = (
-            "Say under prevalence.pool.same_definition why they are one class, bridge them by a crosswalk from matched "
-            "pairs, or run each alone (envelope)"
-        )
-        faults.append(_differs("case definitions", definitions, remedy, "R301"))
+    faults = list(alike(sources, same))
     if not (_chain(spans) if chained else max(span.low for span in spans) < min(span.end for span in spans)):
         ages = {source.id: span.label for source, span in zip(sources, spans, strict=True)}
         faults.append(_differs("ages that do not overlap", ages, "Use combine: single for ages that follow", "R301"))
@@ -179,6 +164,30 @@ def gate(
             remedy = "Appraise it first: its risk of bias sets how much it can weigh"
             faults.append(Fault(f"{source.id} was not appraised", remedy, field=_FIELD, code="R304"))
     return tuple(faults)
+
+
+def alike(sources: Sequence[PrevalenceSource], same: str | None = None) -> Iterator[Fault]:
+    """What sources of one rate measure differently: condition, measure (and R171 where one is of a lifetime), case definition.
+
+    Parameters
+    ----------
+    same : why different case definitions are of one class; None if nobody said so.
+    """
+    for field, words in (("condition", "conditions"), ("measure", "measures")):
+        held = {source.id: str(getattr(source, field)) for source in sources}
+        if len(set(held.values())) > 1:
+            remedy = "Different things are not averaged: put each in a model of its own, or run each alone (envelope)"
+            yield _differs(words, held, remedy, "R301")
+            if field == "measure" and "lifetime" in held.values():
+                remedy = "No transform turns a lifetime prevalence into people who have the need now"
+                yield _differs(words, held, remedy, "R171")
+    definitions = {source.id: " ".join(source.case_definition.split()) for source in sources}
+    if len(set(definitions.values())) > 1 and not same:
+        remedy = (
+            "Say under prevalence.pool.same_definition why they are one class, bridge them by a crosswalk from matched "
+            "pairs, or run each alone (envelope)"
+        )
+        yield _differs("case definitions", definitions, remedy, "R301")
 
 
 def _chain(spans: Sequence[AgeBand]) -> bool:

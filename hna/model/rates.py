@@ -117,7 +117,9 @@ def _constant(model: Model, shelf: Shelf, draws: int, seed: int, how: Correcting
     if model.local:
         rivals = tuple(carry(one, shelf) for one in found.scenarios)
         found = replace(carry(found, shelf), scenarios=rivals)
-    return _side_by_side(found, _each(model.alone(model.prevalence.beside), shelf, draws, seed, how))
+    # Of a mixture each source is shown alone as well: an average over sources must not hide that they disagree.
+    mixed = model.prevalence.sources if model.prevalence.combine == "mixture" else []
+    return _side_by_side(found, _each(model.alone([*mixed, *model.prevalence.beside]), shelf, draws, seed, how))
 
 
 def _combined(model: Model, shelf: Shelf, draws: int, seed: int, how: Correcting) -> Rates:
@@ -140,7 +142,7 @@ def _combined(model: Model, shelf: Shelf, draws: int, seed: int, how: Correcting
         if combine in _POOLED:
             groups = [(_POOLED[combine](model, shelf, parts, draws, seed, defaults, how),)]
         else:
-            one_condition(parts)
+            one_condition(model, parts)
             groups = [same_ages(group) for group in group_parts(model, parts)]
     found = _assembled(model, groups, draws, seed, defaults)
     scenarios = tuple(

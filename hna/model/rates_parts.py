@@ -19,6 +19,7 @@ from hna.measure.estimate import Estimate
 from hna.model.age_pattern import patterned
 from hna.model.correction import NO_CORRECTIONS, WHOLE, Correcting, Corrections, corrected, corrections_of, told_of
 from hna.model.defaults import Defaults
+from hna.model.pool import alike
 from hna.model.rules import off_mean, rules
 from hna.model.spec import Model
 from hna.model.spec_rate import UsedSource
@@ -213,23 +214,29 @@ def reference(shelf: Shelf) -> Population:
     )
 
 
-def one_condition(parts: list[Part]) -> None:
-    """Refuse sources of different conditions or measures (R171)."""
-    for field in ("condition", "measure"):
-        held = {part.source.id: getattr(part.source, field) for part in parts}
-        if len(set(held.values())) > 1:
-            rows = [f"{name}: {value}" for name, value in held.items()]
-            code = "R171" if field == "measure" else ""
-            remedy = "Put each in a model of its own: different things are not combined"
-            raise ModelError(
-                Fault(
-                    f"the sources have different values of {field}",
-                    remedy,
-                    field="prevalence.sources",
-                    rows=rows,
-                    code=code,
-                )
-            )
+def one_condition(model: Model, parts: list[Part]) -> None:
+    """Refuse sources of different things as one rate.
+
+    Parameters
+    ----------
+    parts : alternatives under `mixture`; of ages that follow under `single`, which may differ in case definition.
+
+    Raises
+    ------
+    ModelError
+        R301 for different conditions or measures, and R171 where one is of a lifetime; under `mixture` R301 for case definitions
+        too, and R303 for a source named twice, whose weight would be set by hand.
+    """
+    mixed, said = model.prevalence.combine == "mixture", model.prevalence.pool
+    same = (said.same_definition if said else None) if mixed else "ages that follow may be defined apart"
+    faults = list(alike([part.source for part in parts], same))
+    names = [part.source.id for part in parts]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if mixed and twice:
+        what = "a source is mixed with itself, which would weigh it by hand"
+        faults.append(Fault(what, "Name each source once", field="prevalence.sources", rows=twice, code="R303"))
+    if faults:
+        raise ModelError(faults)
 
 
 def group_parts(model: Model, parts: list[Part]) -> list[list[Part]]:

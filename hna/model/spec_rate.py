@@ -18,7 +18,7 @@ USED_BY: dict[str, tuple[str, ...]] = {
     "map": ("map",),
     "multiplier": ("multiplier",),
     "lists": ("capture-recapture",),
-    "pool": POOLED,
+    "pool": (*POOLED, "mixture"),
 }
 """Fields that only some ways of combining use."""
 
@@ -159,7 +159,7 @@ class Prevalence(Record):
         "single", "mixture", "random-effects", "hierarchical-by-age", "envelope", "multiplier", "capture-recapture",
         "survey", "map",
     ] = "single"  # fmt: skip
-    """single: one source an age; mixture: two or more, weighted equally; random-effects: three or more, pooled;
+    """single: one source an age; mixture: two or more, weighted equally, each alone beside; random-effects: three or more, pooled;
     hierarchical-by-age: two or more of any bands, pooled to a curve; envelope: each alone; multiplier: people known over
     the share of all that they are; capture-recapture: people on overlapping lists and on none; survey: answers of people in
     places, for every place; map: counts of places, smoothed over the map."""
@@ -176,7 +176,7 @@ class Prevalence(Record):
     map: MapUse | None = None
     """Under map: the counts, who lives there, and who borders whom."""
     pool: Pooling | None = None
-    """Under random-effects and hierarchical-by-age: why sources that describe cases differently are of one class."""
+    """Under random-effects, hierarchical-by-age and mixture: why sources that describe cases differently are of one class."""
     errors: ErrorTerms = ErrorTerms()
     """Errors beyond sampling."""
     ages: Literal["step", "graduate"] = "step"
@@ -200,6 +200,11 @@ class Prevalence(Record):
         for name, ways in USED_BY.items():
             if getattr(self, name) is not None and self.combine not in ways:
                 raise ValueError(f"{name} would not be used: write combine: {' or '.join(ways)}, or leave it out")
+        by_age = self.pool is not None and (self.pool.monotone or self.pool.sampler != "laplace")
+        if by_age and self.combine != "hierarchical-by-age":
+            raise ValueError(
+                "pool.monotone and pool.sampler would not be used: write combine: hierarchical-by-age, or leave them out"
+            )
         if self.severity and self.combine in ("multiplier", "capture-recapture"):
             raise ValueError(f"severity would not be used under combine: {self.combine}: leave it out")
         return self

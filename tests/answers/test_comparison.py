@@ -131,11 +131,14 @@ def test_the_fast_path_has_the_draws_of_the_rate(shelf: Shelf, need: str, transp
     _same_draws(shelf, make_rates(model, shelf, 200, 3))
 
 
-def test_alternatives_have_the_draws_of_the_rate(shelf: Shelf) -> None:
-    model = read_model(shelf.model_file("dementia"))
-    source = model.prevalence.sources[0].source
-    mixed = model.prevalence.model_dump() | {"sources": [source, source], "combine": "mixture"}
-    _same_draws(shelf, make_rates(Model.model_validate(model.model_dump() | {"prevalence": mixed}), shelf, 200, 3))
+def test_alternatives_have_the_draws_of_the_rate(shelf: Shelf, small) -> None:
+    small.prevalence("lower", rows=small.rates_rows(scale=0.2))
+    _same_draws(
+        shelf,
+        make_rates(
+            small.model(prevalence={"sources": ["own-study", "lower"], "combine": "mixture"}), small.shelf, 200, 3
+        ),
+    )
 
 
 def _same_draws(shelf: Shelf, rates: Rates) -> None:

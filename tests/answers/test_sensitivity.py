@@ -166,15 +166,16 @@ def test_gap_and_coverage_take_in_the_count() -> None:
         sensitivity(rates, shelf, people, HALTON, 2020, quantity="gap")
 
 
-def test_alternatives_are_a_group_of_their_own() -> None:
-    shelf = Shelf()
-    model = read_model(shelf.model_file("dementia"))
-    source = model.prevalence.sources[0].source
-    mixed = model.prevalence.model_dump() | {"sources": [source, source], "combine": "mixture"}
-    rates = make_rates(Model.model_validate(model.model_dump() | {"prevalence": mixed}), shelf, 300, 1)
-    found = sensitivity(rates, shelf, read_population(shelf, "ons-mye-2020", [HALTON]), HALTON, 2020)
-    shares = dict(zip(found.table.group, found.table.share, strict=True))
-    assert shares["source"] == pytest.approx(0, abs=0.01), "both sources are the same one"
+def test_alternatives_are_a_group_of_their_own(small) -> None:
+    shares = []
+    for other, scale in (("alike", 1.0), ("lower", 0.4)):
+        small.prevalence(other, rows=small.rates_rows(scale=scale))
+        sources = [{"source": name, "study": "one-survey"} for name in ("own-study", other)]
+        model = small.model(prevalence={"sources": sources, "combine": "mixture", "errors": small.exact})
+        people = read_population(small.shelf, "own-people", ["N01"])
+        found = sensitivity(make_rates(model, small.shelf, 2000, 1), small.shelf, people, "N01", 2024)
+        shares.append(dict(zip(found.table.group, found.table.share, strict=True))["source"])
+    assert shares[0] < 0.5 < 0.8 < shares[1], "sources that agree, and sources that do not"
 
 
 def test_one_more_error_is_one_more_share() -> None:

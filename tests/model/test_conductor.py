@@ -73,11 +73,36 @@ def test_mixtures_draw_each_source_half_of_the_time(small):
 def test_sources_of_different_measures_or_conditions_are_not_combined(small):
     small.prevalence("lower", rows=small.rates_rows(), measure="period-12")
     small.prevalence("falls", rows=small.rates_rows(), condition="falls")
-    for other, code in (("lower", "R171"), ("falls", None)):
+    small.prevalence("ever", rows=small.rates_rows(), measure="lifetime")
+    small.prevalence("by-watch", rows=small.rates_rows(), case_definition="sleeps under five hours by a watch")
+    small.prevalence("again", rows=small.rates_rows())
+    for other, *codes in (
+        ("lower", "R301"), ("falls", "R301"), ("ever", "R301", "R171"), ("by-watch", "R301"), ("own-study", "R303"),
+    ):  # fmt: skip
         used = {"sources": ["own-study", other], "combine": "mixture", "errors": small.exact}
         with pytest.raises(ModelError) as caught:
             make_rates(small.model(prevalence=used), small.shelf, 20, 1)
-        assert caught.value.codes == ((code,) if code else ())
+        assert caught.value.codes == tuple(codes)
+    said = {"pool": {"same_definition": "both ask for the same hours"}}
+    used = {"sources": ["own-study", "by-watch"], "combine": "mixture", "errors": small.exact}
+    make_rates(small.model(prevalence=used | said), small.shelf, 20, 1)
+
+
+def test_each_source_of_a_mixture_is_a_whole_run_beside_it(small):
+    small.prevalence("lower", rows=small.rates_rows(scale=0.2))
+    used = {"sources": ["own-study", "lower"], "combine": "mixture", "errors": small.exact}
+    rates = make_rates(small.model(prevalence=used), small.shelf, 100, 1)
+    assert [one.scenario for one in rates.scenarios] == ["own-study", "lower"]
+    alone = make_rates(_model(small), small.shelf, 100, 1)
+    np.testing.assert_array_equal(rates.scenarios[0].draws.values, alone.draws.values)
+    assert "W301" in rates.flags
+
+
+@pytest.mark.parametrize("field", [{"monotone": True}, {"sampler": "nuts"}])
+def test_what_only_a_curve_by_age_uses_is_refused_elsewhere(small, field):
+    used = {"sources": ["own-study", "lower", "third"], "combine": "random-effects", "pool": field}
+    with pytest.raises(ModelError, match="would not be used: write combine: hierarchical-by-age"):
+        small.model(prevalence=used)
 
 
 @pytest.mark.parametrize(
