@@ -125,7 +125,8 @@ class Fit:
     ) -> Poststratified:
         """Rates by area (or anything else in the frame): fitted rates weighted by the people who live there.
 
-        ``rate(area) = Σ_cell people · π(cell) / Σ_cell people``, in every draw.
+        ``rate(area) = Σ_cell people · π(cell) / Σ_cell people``, in every draw. Of the share among the very people who
+        live there, those who were asked are known: only the rest are drawn.
 
         Parameters
         ----------
@@ -133,8 +134,10 @@ class Fit:
             wanted, sampled or not. A row a person, with no column of people, also serves.
         people : column of people; None: every row is one person.
         by : columns to give rates by; None for the area.
-        realised : whether the draws are of the share among the very people who live there (binomial around the rate),
-            or of the rate that such people have; the former is what a count would find, and matters where few live.
+        realised : whether the draws are of the share among the very people who live there (those asked, and a binomial
+            number of the others), or of the rate that such people have; the former is what a count would find, and
+            matters where few live. Answers are told apart by the formula's columns: all are drawn where `by` names others, or
+            with weights.
 
         Returns
         -------
@@ -152,7 +155,7 @@ class Fit:
         count = people_in(frame, people, columns)
         at = pd.factorize(pd.MultiIndex.from_arrays([labels(frame, name) for name in columns]), sort=True)[0]
         _, first = np.unique(at, return_index=True)
-        weight = np.bincount(at, count)
+        weight = np.asarray(np.bincount(at, count), dtype=float)
         whole, weight = frame[columns].iloc[first[weight > 0]], weight[weight > 0]
         for name in self.coding.levels:
             if name in self.coding.formula.walks:
@@ -160,6 +163,13 @@ class Fit:
             else:
                 self.coding.positions(whole, name, known=name not in self.coding.formula.groups)
         groups, at = np.unique(labels(whole, ":".join(names)).astype(str), return_inverse=True)
+        size = np.asarray(np.bincount(at, weight), dtype=float)
+        found = np.zeros(len(groups))
+        # Where the ill were likelier to be asked, which is what weights are for, the others are not like everybody.
+        if realised and not self.spec.weights and len(columns) == len(self.coding.formula.columns):
+            cases, asked = self.cells.among(whole[list(self.coding.formula.columns)], weight)
+            found = np.asarray(np.bincount(at, cases), dtype=float)
+            weight = weight - asked
         draws = len(self.posterior.columns)
         total, chance = np.zeros((2, len(groups), draws))
         rows = max(_BLOCK // draws, 1)
@@ -168,10 +178,11 @@ class Fit:
             rate = self.rates(whole.iloc[part])
             np.add.at(total, at[part], rate * weight[part, None])
             np.add.at(chance, at[part], rate * (1 - rate) * weight[part, None])
-        size = np.asarray(np.bincount(at, weight), dtype=float)
-        share = total / size[:, None]
+        left = np.asarray(np.bincount(at, weight), dtype=float)
+        share = total / np.maximum(left, 1e-12)[:, None]
         if realised:
-            share = self._realised(groups, share, size, chance / size[:, None])
+            others = self._realised(groups, share, left, chance / np.maximum(left, 1e-12)[:, None])
+            share = (found[:, None] + left[:, None] * others) / size[:, None]
         sampled = set(names) <= set(self.cells.table)
         own = self.own_data() if names == self.area.split(":") else {}
         return Poststratified(
@@ -179,14 +190,19 @@ class Fit:
         )
 
     def _realised(self, groups: NDArray[np.str_], share: Array, size: Array, chance: Array) -> Array:
-        """Shares among people who are there: binomial, its deviation cut to that of people of differing chances."""
-        there = np.maximum(np.rint(size), 1).astype(int)
+        """Shares among people who are there: whole people, with the mean and variance of people of differing chances.
+
+        Their number is binomial in ``n′`` with chance ``p′``, ``n′p′ = N·mean(π)`` and ``n′p′(1 − p′) = Σπ(1 − π)``: a place
+        where nobody may have it keeps that chance.
+        """
+        there = np.maximum(np.rint(size), 1)
         found = np.empty_like(share)
         for n, name in enumerate(groups.tolist()):
-            rate = np.clip(share[n], 1e-12, 1 - 1e-12)
-            counted = stream(self.seed, f"realised:survey:{name}").binomial(there[n], rate) / there[n]
-            found[n] = rate + (counted - rate) * np.sqrt(np.minimum(chance[n] / (rate * (1 - rate)), 1.0))
-        return np.clip(found, 0.0, 1.0)
+            mean = there[n] * np.clip(share[n], 1e-12, 1 - 1e-12)
+            each = np.clip(1 - chance[n] * there[n] / mean, 1e-12, 1.0)
+            among = np.clip(np.rint(mean / each), np.ceil(mean), there[n]).astype(int)
+            found[n] = stream(self.seed, f"realised:survey:{name}").binomial(among, mean / among) / there[n]
+        return found
 
     def direct(self, names: Sequence[str]) -> dict[str, tuple[float, float]]:
         """The survey's own share and its effective size, by label of some columns crossed."""

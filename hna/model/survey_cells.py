@@ -88,17 +88,43 @@ class Cells:
     table : one row a cell, the formula's columns.
     cases, size : shape (cell,); effective numbers under weights.
     effect : design effect of the weights, 1 without.
+    found, asked : shape (cell,), people: cases, and all who were asked.
     """
 
     table: pd.DataFrame
     cases: Array
     size: Array
     effect: float
+    found: Array
+    asked: Array
 
     def sorted_by(self, key: NDArray[np.intp]) -> Cells:
         """The same cells in the order of a key of shape (cell,)."""
         order = np.argsort(key, kind="stable")
-        return Cells(self.table.iloc[order].reset_index(drop=True), self.cases[order], self.size[order], self.effect)
+        return Cells(
+            self.table.iloc[order].reset_index(drop=True), self.cases[order], self.size[order], self.effect,
+            self.found[order], self.asked[order],
+        )  # fmt: skip
+
+    def among(self, frame: pd.DataFrame, people: Array) -> tuple[Array, Array]:
+        """Cases found, and people asked, in each cell of a frame; nobody where more were asked than live there.
+
+        Parameters
+        ----------
+        frame : one row a cell of this table's columns.
+        people : shape (row,).
+
+        Returns
+        -------
+        two arrays of shape (row,).
+        """
+        ours, theirs = (
+            pd.MultiIndex.from_arrays([labels(table, str(name)) for name in self.table])
+            for table in (self.table, frame)
+        )
+        at = ours.get_indexer(theirs)
+        known = (at >= 0) & (self.asked[at] <= people)
+        return np.where(known, self.found[at], 0.0), np.where(known, self.asked[at], 0.0)
 
 
 def cells(table: pd.DataFrame, columns: Sequence[str], outcome: tuple[str, str], area: str, weights: str = "") -> Cells:
@@ -150,9 +176,10 @@ def cells(table: pd.DataFrame, columns: Sequence[str], outcome: tuple[str, str],
     at = key.groupby(list(key), sort=True).ngroup().to_numpy()
     _, first = np.unique(at, return_index=True)
     effective = np.bincount(at, worth * size)
+    found, everybody = (np.asarray(np.bincount(at, values), dtype=float) for values in (case, size))
     return Cells(
         table[list(columns)].iloc[first].reset_index(drop=True), np.minimum(np.bincount(at, worth * case), effective),
-        np.asarray(effective, dtype=float), float(size.sum() / effective.sum()),
+        np.asarray(effective, dtype=float), float(size.sum() / effective.sum()), found, everybody,
     )  # fmt: skip
 
 

@@ -37,9 +37,16 @@ class Poststratified:
     by: str
 
     def table(self, level: float = 0.95) -> pd.DataFrame:
-        """One row a label: estimate (posterior mean), lower, upper, direct, sample, own_data, people."""
+        """One row a label: estimate (posterior mean), lower, upper, direct, sample, own_data, people.
+
+        Limits are equal-tailed, and draws that equal a limit count half, people being whole.
+
+        References
+        ----------
+        Lancaster HO. J Am Stat Assoc 1961;56:223-234 (half of what is equal). doi 10.1080/01621459.1961.10482105.
+        """
         check_level(level)
-        low, high = np.quantile(self.draws, [(1 - level) / 2, (1 + level) / 2], axis=1)
+        low, high = np.array([_limits(row, [(1 - level) / 2, (1 + level) / 2]) for row in self.draws]).T
         nothing = (float("nan"), 0.0)
         direct = [self.direct.get(label, nothing) for label in self.labels]
         return pd.DataFrame(
@@ -69,3 +76,10 @@ class Poststratified:
         """
         moved, _ = to_total_logit(self.draws, self.people, np.asarray(rate) * self.people.sum())
         return Poststratified(self.labels, moved, self.people, self.direct, self.own_data, self.by)
+
+
+def _limits(drawn: Array, at: list[float]) -> Array:
+    """Quantiles of draws of which many may be equal: straight between the middles of their steps."""
+    value, count = np.unique(drawn, return_counts=True)
+    found: Array = np.interp(at, (np.cumsum(count) - count / 2) / len(drawn), value)
+    return found

@@ -80,12 +80,47 @@ def test_anything_in_the_frame_can_be_asked_for(fitted):
 
 def test_who_is_there_adds_chance_where_few_live(fitted):
     model, frame, _ = fitted
-    few = frame.assign(people=frame["people"] / 100)
+    few = frame[frame["area"] > "A35"].assign(people=frame["people"] / 100)  # where nobody was asked
     wide, narrow = (model.poststratify(few, realised=flag).draws.std(axis=1) for flag in (True, False))
     assert (wide > narrow).all()
     many = frame.assign(people=frame["people"] * 1000)
     wide, narrow = (model.poststratify(many, realised=flag).draws.std(axis=1) for flag in (True, False))
     assert wide == pytest.approx(narrow, rel=0.01)
+
+
+def one_of(frame: pd.DataFrame, area: str) -> pd.DataFrame:
+    return frame[frame["area"] == area]
+
+
+def test_whole_people_are_there_and_perhaps_nobody(fitted):
+    """A place of few people where the need is rare most often has nobody: its interval begins at nothing, not above it."""
+    model, frame, _ = fitted
+    few = frame.assign(people=np.where(frame["age"] == "65+", 2, 4))
+    found, rate = (model.poststratify(few, realised=flag) for flag in (True, False))
+    people = found.draws * found.people[:, None]
+    assert people == pytest.approx(np.rint(people), abs=1e-9)
+    assert found.draws.mean(axis=1)[36:] == pytest.approx(rate.draws.mean(axis=1)[36:], abs=0.02)
+    # Against the sum, over the cells of one place, of binomial numbers of people.
+    one = few[few["area"] == "A38"]
+    chance, size = model.rates(one), one["people"].to_numpy()
+    counted = np.random.default_rng(1).binomial(size[:, None], chance).sum(axis=0)
+    mine = people[found.labels.index("A38")]  # where nobody was asked
+    assert (mine.mean(), mine.std()) == pytest.approx((counted.mean(), counted.std()), rel=0.05)
+    assert (mine < 0.5).mean() == pytest.approx((counted == 0).mean(), abs=0.02)
+    assert found.table()["lower"].min() == 0
+    # Those who were asked have answered: no draw has fewer cases than they are, nor fewer who are none.
+    cells = model.cells
+    mine = (cells.table["area"] == "A03").to_numpy()
+    assert cells.asked[mine].max() <= 50
+    crowded = model.poststratify(one_of(frame, "A03").assign(people=50.0))
+    counted = np.rint(crowded.draws[0] * crowded.people[0])
+    assert counted.min() >= cells.found[mine].sum()
+    assert counted.max() <= crowded.people[0] - (cells.asked - cells.found)[mine].sum()
+    everybody = cells.table[mine].assign(people=cells.asked[mine])
+    assert np.ptp(model.poststratify(everybody).draws) == 0
+    settled = found.benchmarked(0.3)
+    assert np.isfinite(settled.draws).all()
+    assert settled.total() == pytest.approx(0.3)
 
 
 def test_the_same_answer_again_and_from_cells(fitted):
@@ -264,33 +299,62 @@ def test_many_areas_need_no_sampler():
         assert found.effective > 600
 
 
-@pytest.mark.shared
-def test_a_published_population_of_districts(shared):
-    """Poverty in 94 districts (emdi's synthetic EU-SILC): a sample of 1,945 against all 25,000."""
+@pytest.fixture(scope="module")
+def districts(shared):
+    """emdi's synthetic EU-SILC: 25,000 people of 94 districts, and a sample of 1,945 of 70 of them, with five incomes as outcomes."""
     population = pd.read_csv(shared / "microdata" / "emdi_eusilcA_pop.csv.gz")
     sample = pd.read_csv(shared / "microdata" / "emdi_eusilcA_smp.csv")
-    line = 0.6 * population["eqIncome"].median()
-    truth = (population["eqIncome"] < line).groupby(population["district"]).mean()
-    means = ["cash", "age_ben", "self_empl", "cap_inv", "tax_adj", "fam_allow", "rent", "unempl_ben", "eqsize"]
+    middle = population["eqIncome"].median()
+    means = ["cash", "age_ben", "unempl_ben", "eqsize"]
     areas = population.groupby("district")[means].mean().add_prefix("m_")
+    yes = {True: "yes", False: "no"}
 
     def coded(table: pd.DataFrame) -> pd.DataFrame:
-        yes = {True: "yes", False: "no"}
+        income = table["eqIncome"] / middle
+        below = {f"below_{share}": (income < share / 100).astype(int) for share in (40, 50, 60, 75, 100)}
         return table.assign(
-            poor=(table["eqIncome"] < line).astype(int),
-            works=(table["cash"] > 0).map(yes),
+            **below, rich=(income > 2).astype(int), works=(table["cash"] > 0).map(yes),
             unemployed=(table["unempl_ben"] > 0).map(yes),
             size=pd.cut(table["eqsize"], [0, 1, 1.5, 2, 9], labels=["1", "1.5", "2", "more"]).astype(str),
-        ).join(areas, on="district")
+        ).join(areas, on="district")  # fmt: skip
 
-    formula = f"poor ~ gender + works + unemployed + {' + '.join(areas)} + (1 | size) + (1 | state) + (1 | district)"
-    found = fit(coded(sample), formula, seed=1)
+    return coded(sample), coded(population), list(areas)
+
+
+def found_in(districts, outcome: str) -> tuple[pd.DataFrame, pd.Series]:
+    sample, population, measures = districts
+    formula = (
+        f"{outcome} ~ gender + works + unemployed + {' + '.join(measures)} + (1 | size) + (1 | state) + (1 | district)"
+    )
+    found = fit(sample, formula, seed=1)
     assert found.engine == "laplace"
-    table = found.poststratify(coded(population)).table().set_index("district")
+    table = found.poststratify(population).table().set_index("district")
+    return table, population.groupby("district")[outcome].mean().reindex(table.index)
+
+
+@pytest.mark.shared
+def test_a_published_population_of_districts(districts):
+    """Poverty in 94 districts against all 25,000 people."""
+    table, truth = found_in(districts, "below_60")
     sampled = table["sample"] > 0
     error = (table["estimate"] - truth).abs()
     direct = (table["direct"] - truth).abs()
     assert error[sampled].mean() < 0.7 * direct[sampled].mean()
-    inside = (table["lower"] <= truth) & (truth <= table["upper"])
+    inside = truth.between(table["lower"], table["upper"])
     assert 0.90 <= inside.mean() <= 0.98
     assert inside[~sampled].mean() >= 0.85
+
+
+@pytest.mark.shared
+def test_districts_where_nobody_is_a_case_are_covered(districts):
+    """Of the rich there are none in 54 of 94 districts, though no rate is nothing; common outcomes as before."""
+    covered = {}
+    for outcome in ("rich", "below_40", "below_75", "below_100"):
+        table, truth = found_in(districts, outcome)
+        inside = truth.between(table["lower"], table["upper"])
+        covered[outcome] = inside.mean()
+        if outcome == "rich":
+            assert (truth == 0).sum() == 54
+            assert inside[truth == 0].mean() > 0.95
+    assert min(covered.values()) >= 0.89, covered
+    assert 0.92 <= np.mean([*covered.values()]) <= 0.98
