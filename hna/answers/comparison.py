@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from hna.answers.answer import Answer
 from hna.answers.comparators import Comparator, Pool, Surroundings, unplaced
 from hna.answers.counted import Counted
-from hna.answers.gap import bridged, use_of
+from hna.answers.gap import use_of
 from hna.answers.known_people import KnownPeople
+from hna.answers.ledger import bridged
 from hna.answers.need import blocks
 from hna.answers.paired import Paired, People, assumed, paired, word_of
 from hna.errors import AxisError

@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from hna.answers.gap import nearest
 from hna.answers.known_people import KnownPeople, known_people, rows_for
+from hna.answers.ledger import nearest
 from hna.evidence.known import Known
 from hna.measure.areas import Area
 from hna.model.rates import Rates

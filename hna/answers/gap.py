@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hna.answers.known_people import KnownPeople, known_people, rows_for
-from hna.answers.ledger import CONFLICT, Entry, Ledger, align, months_apart
+from hna.answers.ledger import CONFLICT, Entry, Ledger, align, bridged, months_apart, nearest
 from hna.answers.need import NeedEstimate
 from hna.errors import AlignmentError, AxisError, Fault, QuantityError
 from hna.evidence.known import Known
@@ -332,19 +332,6 @@ def conditioning(ledger: Ledger, use: KnownUse, need_draws: Array, known: KnownP
 def use_of(model: Model, name: str) -> KnownUse:
     """How a model uses a count; plainly, if it does not name it."""
     return next((use for use in model.known if use.source == name), KnownUse(source=name))
-
-
-def bridged(ledger: Ledger) -> bool:
-    """Whether the ages of a count are bridged by a factor."""
-    return any(entry.item == "age range" and entry.verdict == "bridged" for entry in ledger.entries)
-
-
-def nearest(need_years: Sequence[int], known_years: Sequence[int]) -> tuple[int, int]:
-    """The year of need and the year of a count that are nearest, later counts first."""
-    return min(
-        ((year, counted) for counted in sorted(known_years, reverse=True) for year in need_years),
-        key=lambda pair: abs(pair[0] - pair[1]),
-    )
 
 
 def _refilled(keep: NDArray[np.bool_]) -> NDArray[np.intp]:

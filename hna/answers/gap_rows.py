@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hna.answers.gap import Figure, bridged, conditioning, figures, flags_of, leverage, not_below
+from hna.answers.gap import Figure, conditioning, figures, flags_of, leverage, not_below
 from hna.answers.known_people import KnownPeople, known_people, rows_beside, rows_for, union_known
-from hna.answers.ledger import Ledger, align, months_apart, tiles
+from hna.answers.ledger import Ledger, align, bridged, months_apart, tiles
 from hna.answers.need import Block
 from hna.answers.rows import Cut, is_small, people_drawn, row, total
 from hna.errors import Fault

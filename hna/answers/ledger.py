@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -240,3 +241,16 @@ def _date(reference_date: str, year: int) -> Entry:
 def _unit(kind: str) -> Entry:
     unit = "people" if kind.startswith("people") else kind
     return Entry("unit", "people", unit, "equal" if unit == "people" else "different", code="R604")
+
+
+def bridged(ledger: Ledger) -> bool:
+    """Whether the ages of a count are bridged by a factor."""
+    return any(entry.item == "age range" and entry.verdict == "bridged" for entry in ledger.entries)
+
+
+def nearest(need_years: Sequence[int], known_years: Sequence[int]) -> tuple[int, int]:
+    """The year of need and the year of a count that are nearest, later counts first."""
+    return min(
+        ((year, counted) for counted in sorted(known_years, reverse=True) for year in need_years),
+        key=lambda pair: abs(pair[0] - pair[1]),
+    )

@@ -15,8 +15,9 @@ import numpy as np
 from hna.answers.answer import Answer
 from hna.answers.comparators import ENGLAND, REGION, Surroundings
 from hna.answers.counted import Counted
-from hna.answers.gap import bridged, use_of
+from hna.answers.gap import use_of
 from hna.answers.layers import Layer, Spread
+from hna.answers.ledger import bridged
 from hna.answers.paired import People
 from hna.answers.subgroups import LEVELS
 from hna.errors import HnaError

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from hna.answers.answer import Answer
 from hna.answers.comparison import Comparisons
-from hna.answers.gap import bridged, nearest, use_of
+from hna.answers.gap import use_of
 from hna.answers.known_people import KnownPeople, known_people, rows_for, union_known
+from hna.answers.ledger import bridged, nearest
 from hna.assessment.corporate import Voice
 from hna.assessment.standards import Anchored, Triangulation
 from hna.assessment.triangulate import Direction, EvidenceItem

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hna.answers.answer import Answer
-from hna.answers.gap import bridged, nearest
 from hna.answers.known_people import rows_beside, rows_for
-from hna.answers.ledger import Ledger
+from hna.answers.ledger import Ledger, bridged, nearest
 from hna.evidence.known import Known
 from hna.evidence.source import Disclosure, KnownSource
 from hna.measure.ages import OLDEST, AgeBand
