@@ -126,5 +126,7 @@ def codes_page() -> str:
         "Codes travel with a number into every output: the `flags` column of `gap.csv`, `run.json`, the page and the\n"
         "workbook. A warning is a number that can be defended with a stated assumption. A note says how a number was\n"
         "made. A refusal is lifted only by supplying what is missing, with its citation.\n\n"
+        "No run raises R741, R742, R821, R871, R881, W811, W812 or W864: they are of functions called from Python\n"
+        "(`hna.indicators`, `hna.any_need`, `hna.answers.change`). Needs are never added up (R761): `hna.any_need` gives their bounds.\n\n"
         f"| code | kind | in words |\n|---|---|---|\n{rows}\n"
     )
