@@ -140,7 +140,7 @@ def run_notebook(path: Path, out: Path, draws: int = DEFAULT_DRAWS) -> list[Mapp
     }  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="hna-notebooks-") as folder:
         client = NotebookClient(
-            notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": folder}},
+            notebook, timeout=SECONDS, startup_timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": folder}},
             extra_arguments=["--log-level=ERROR"],
         )  # fmt: skip
         try:
