@@ -201,7 +201,7 @@ def run(
     )  # fmt: skip
     try:
         with _progress() as progress:
-            report, files = run(request, out, progress, connect(scheduler) if scheduler else None)
+            report, files = run(request, out, progress, None if scheduler is None else connect(scheduler))
     except HnaError as error:
         _say(error)
         if workspace and any(fault.file.startswith(f"{workspace}/") for fault in error.faults):
