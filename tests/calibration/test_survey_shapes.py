@@ -142,7 +142,8 @@ def test_areas_are_covered(name):
     loose = shape.areas < 30 or shape.spread < 0.1
     slack = 3 * np.sqrt(0.05 * 0.95 / len(areas)) if not FULL else 0.0
     assert covered >= 0.90 - slack - (0.05 if loose else 0.0)
-    assert covered <= 0.98 + slack or loose
+    # Where a place has one case or none, an interval of whole people cannot hold less than it does.
+    assert covered <= (0.99 if shape.level < -4 else 0.98) + slack or loose
     if not loose:
         # Less is gained where weights cost precision, nothing tells areas apart, or fifty areas are all that there is.
         hard = shape.lean or "measure" not in shape.terms or shape.missed > 0.5
