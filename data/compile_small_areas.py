@@ -13,18 +13,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hna.answers.subgroups import COLUMNS
 from hna.errors import SourceError
 from hna.evidence.layout_read import citation, publishers_file
 from hna.evidence.layouts import write_source
+from hna.evidence.lookup import LOOKUP, RANK, read_lookup
 from hna.evidence.population import Population, areas_and_years, read_population
-from hna.evidence.shelf import Shelf, table_file
-from hna.evidence.source import AreasSource, PopulationSource
-from hna.evidence.tables import read_columns
+from hna.evidence.shelf import Shelf
+from hna.evidence.source import PopulationSource
 
 HERE = Path(__file__).parent
 FILES = HERE.parent.parent / "shared" / "data"
-TENTHS = "Tenths of England's small areas, 1 the most deprived. Their ranks, scores and domains are not kept."
+TENTHS = "Tenths of England's small areas, and the rank of each, 1 the most deprived. Scores and domains are not kept."
 PORTAL = "Open Geography portal"
 SHARED = "Small areas' estimates are for persons: the women and girls of an authority at each age are shared out among"
 MADE = "Authorities of 2023 on, and those abolished before 2020, are made of small areas, by"
@@ -34,7 +33,7 @@ def ship(to: Path, name: str, table: pd.DataFrame, **fields: object) -> None:
     """One shipped lookup, sorted."""
     if table.duplicated("child").any():
         raise SourceError(f"{name}: a small area is there twice")
-    table = table.sort_values(["child", "parent"], ignore_index=True)[["child", "parent", "vintage", "best_fit"]]
+    table = table.sort_values(["child", "parent"], ignore_index=True)[[*LOOKUP, *({RANK} & set(table))]]
     write_source(to / "areas" / name, table, {"kind": "areas", **fields}, replace=True)
 
 
@@ -51,7 +50,10 @@ def deprivation(files: Path, to: Path, release: int, small: str, areas: int) -> 
         "parent": f"IMD{release}-D" + tenth.astype(int).astype(str),
         "vintage": release,
         "best_fit": False,
+        RANK: rank.astype(int),
     })  # fmt: skip
+    tied = int(rank.duplicated(keep=False).sum())
+    shared = f" {tied} areas share a rank with another." if tied else ""
     ministry = "Ministry of Housing, Communities and Local Government"
     ship(
         to,
@@ -63,10 +65,10 @@ def deprivation(files: Path, to: Path, release: int, small: str, areas: int) -> 
             release,
             f"English Indices of Deprivation {release}",
             container=ministry,
-            locator="Index of Multiple Deprivation, decile of each LSOA",
+            locator="Index of Multiple Deprivation, decile and rank of each LSOA",
         ),
         read_from="secondary table",
-        notes=f"A group, not a nesting. {TENTHS} {publishers_file(files / 'small_areas' / name)}",
+        notes=f"A group, not a nesting. {TENTHS}{shared} {publishers_file(files / 'small_areas' / name)}",
     )
 
 
@@ -111,6 +113,43 @@ def authorities(files: Path, to: Path) -> None:
         notes="Authorities of April 2021 and 2022 are the same. "
         + " ".join(publishers_file(files / "small_areas" / one) for one in (name, people)),
         corrections=[moved] if len(settled) else None,
+    )
+
+
+def wards(files: Path, to: Path) -> None:
+    """Small areas of 2011 in wards of 2024, by the small areas of 2021 that followed them."""
+    names = ("lookup_lsoa11_lsoa21_ltla22.csv.gz", "lookup_lsoa21_ward24_ltla24.csv.gz")
+    later, ward = (
+        pd.read_csv(files / "small_areas" / name, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        for name in names
+    )
+    later = later[later["lsoa11_code"].str.startswith("E")]
+    rows = later.merge(ward, on="lsoa21_code", validate="many_to_one")
+    if len(rows) != len(later):
+        raise SourceError(f"{names[1]}: a small area of 2021 is in no ward")
+    count = rows.groupby(["lsoa11_code", "ward24_code"]).size().rename("count").reset_index()
+    most = count.sort_values(["lsoa11_code", "count", "ward24_code"], ascending=[True, False, True])
+    several = most.loc[most.duplicated("lsoa11_code"), "lsoa11_code"].nunique()
+    best = most.drop_duplicates("lsoa11_code")
+    moved = (
+        f"{several} small areas of 2011 were followed by small areas in several wards: each is in the ward of most of "
+        "them, or in the first by code where as many are in each."
+    )
+    ship(
+        to,
+        "lsoa11-ward24",
+        pd.DataFrame({"child": best["lsoa11_code"], "parent": best["ward24_code"], "vintage": 2024, "best_fit": True}),
+        title="Small areas (LSOA 2011) in wards of 2024",
+        citation=citation(
+            "Office for National Statistics",
+            None,
+            "LSOA (2011) to LSOA (2021), and LSOA (2021) to electoral ward (2024): best-fit lookups",
+            container=PORTAL,
+        ),
+        read_from="secondary table",
+        notes="Small areas are fitted to wards as best they can be, through the small areas of 2021 that followed them. "
+        + " ".join(publishers_file(files / "small_areas" / name) for name in names),
+        corrections=[moved],
     )
 
 
@@ -160,7 +199,7 @@ def composition(files: Path, to: Path) -> None:
     still = people["ltla21_code"].isin(set(to_24["ltla24_code"]))
     people = people.assign(ltla24=people["ltla21_code"].where(still, people["lsoa11_code"].map(ltla_24)))
     shelf = Shelf()
-    nest = read_columns(table_file(shelf.folder(AreasSource, "ltla-utla-region-england")), COLUMNS)
+    nest = read_lookup(shelf, "ltla-utla-region-england")
     up = nest.groupby("child")["parent"].agg(set).to_dict()
     named: dict[str, str] = {}
     for known in shelf.folders(PopulationSource):
@@ -261,6 +300,7 @@ def everything(files: Path = FILES, to: Path = HERE) -> None:
     deprivation(files, to, 2019, "lsoa11", 32_844)
     deprivation(files, to, 2025, "lsoa21", 33_755)
     authorities(files, to)
+    wards(files, to)
     composition(files, to)
 
 

@@ -23,6 +23,8 @@ BY = (SMALL, *LEVELS, FIFTHS, TENTHS)
 """What a need can be reported by besides sex and age: small areas, and sums of them."""
 VINTAGES = (("lsoa11-ltla22", "imd-2019-lsoa11"), ("lsoa21-ward24-ltla24", "imd-2025-lsoa21"))
 """For each vintage of small areas, what they lie in and how deprived they are."""
+WARDS = {"lsoa11-ltla22": "lsoa11-ward24"}
+"""Lookups of wards, of vintages whose own has none."""
 FIRST_OF_2021 = 2021
 """From this year on estimates are published for the small areas of 2021."""
 UPPER = "ltla-utla-region-england"
@@ -89,7 +91,7 @@ def small_areas(
         If no population of small areas is on the shelf, or it holds none of an area asked for.
     """
     held, lookup, deprived = _population(shelf, population)
-    nesting = read_nesting(shelf, lookup, UPPER)
+    nesting = read_nesting(shelf, lookup, *([WARDS[lookup]] if lookup in WARDS else ()), UPPER)
     small, larger = [area for area in areas if is_small(area)], tuple(area for area in areas if not is_small(area))
     everywhere = {code: nesting.ancestors(code) for code in nesting.parents if is_small(Area(code, code))}
     size = Counter(up for held_by in everywhere.values() for up in held_by)

@@ -12,11 +12,16 @@ from hna.evidence.tables import read_columns
 
 LOOKUP = ("child", "parent", "vintage", "best_fit")
 """Columns of a lookup."""
+RANK = "rank"
+"""Optional column: where a child stands in what its parents are parts of, from 1."""
 
 
 def read_lookup(shelf: Shelf, name: str) -> pd.DataFrame:
-    """The rows of a lookup in ``data/areas``, as text."""
-    return read_columns(table_file(shelf.folder(AreasSource, name)), LOOKUP).astype(str)
+    """The rows of a lookup in ``data/areas``, as text.
+
+    With the rank of each child where the lookup is made of ranks, such as that of deprivation.
+    """
+    return read_columns(table_file(shelf.folder(AreasSource, name)), LOOKUP, (RANK,)).astype(str)
 
 
 def pairs_of(shelf: Shelf, name: str) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,8 @@ import pytest
 
 from hna.answers import answer as answers
 from hna.errors import AxisError, QuantityError
+from hna.evidence.lookup import pairs_of
+from hna.evidence.shelf import Shelf
 from hna.run import Request, assess, run
 
 pytestmark = pytest.mark.shared
@@ -52,6 +54,20 @@ def test_small_areas_and_fifths_add_up_to_the_authority_in_every_draw(report):
     lower, upper = np.quantile(draws["", 2020, HALTON], [0.025, 0.975])
     assert (need.loc[HALTON, "lower"], need.loc[HALTON, "upper"]) == pytest.approx((lower, upper))
     assert "Halton, fifth 1 of 5 (most deprived), IMD 2019" in set(need["area_name"])
+
+
+def test_small_areas_of_2011_add_up_to_wards_and_these_to_the_authority(workspace):
+    held = assess(_asked(workspace, by=("ward", "small-area"), keep_draws=True))
+    drawn = {
+        code: draws for (severity, year, code), draws in held.answers[0].draws.items() if (severity, year) == ("", 2020)
+    }
+    wards = [code for code in drawn if code.startswith("E05")]
+    assert len(wards) == 18, "Halton's, of 2024"
+    np.testing.assert_allclose(np.sum([drawn[code] for code in wards], axis=0), drawn[HALTON], rtol=1e-9)
+    parent = dict(pairs_of(Shelf(None), "lsoa11-ward24"))
+    of_first = [draws for code, draws in drawn.items() if parent.get(code) == wards[0]]
+    assert len(of_first) > 1
+    np.testing.assert_allclose(np.sum(of_first, axis=0), drawn[wards[0]], rtol=1e-9)
 
 
 def test_the_authority_is_what_it_is_without_small_areas(report, workspace):

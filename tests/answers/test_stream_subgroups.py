@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import runpy
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,9 +15,10 @@ from hna.answers.stream import summarise
 from hna.answers.subgroups import deprivation, levels, read_nesting, split_small_areas
 from hna.errors import AxisError
 from hna.evidence.layouts import import_file
+from hna.evidence.lookup import read_lookup
 from hna.evidence.population import Population, read_population
 from hna.evidence.shelf import Shelf
-from hna.evidence.source import PopulationSource
+from hna.evidence.source import AreasSource, PopulationSource
 from hna.measure.areas import Area
 
 SMALL = "lsoa11_population_mid2020_persons_syoa_england.csv.gz"
@@ -124,3 +127,21 @@ def test_compiled_deprivation_is_the_publishers(shared, shipped_shelf):
         printed = {cells[code]: f"IMD2019-D{cells[tenth]}" for cells in (row.split(",") for row in rows)}
     held = read_nesting(shipped_shelf, "imd-2019-lsoa11").parents
     assert {child: parents[0] for child, parents in held.items()} == printed
+    ranks = read_lookup(shipped_shelf, "imd-2019-lsoa11").set_index("child")["rank"].astype(int)
+    assert ranks["E01000001"] == 29_199
+    assert (ranks.min(), ranks.max()) == (1, 32_844)
+
+
+@pytest.mark.shared
+def test_lookups_of_small_areas_are_compiled_to_the_bytes_shipped(shared, shipped_shelf, tmp_path):
+    code = Path(__file__).parents[2] / "data" / "compile_small_areas.py"
+    made = runpy.run_path(str(code))
+    made["deprivation"](shared, tmp_path, 2019, "lsoa11", 32_844)
+    made["deprivation"](shared, tmp_path, 2025, "lsoa21", 33_755)
+    made["authorities"](shared, tmp_path)
+    made["wards"](shared, tmp_path)
+    for name in ("imd-2019-lsoa11", "imd-2025-lsoa21", "lsoa11-ltla22", "lsoa11-ward24"):
+        shipped = shipped_shelf.folder(AreasSource, name)
+        assert {path.name: path.read_bytes() for path in (tmp_path / "areas" / name).iterdir()} == {
+            path.name: path.read_bytes() for path in shipped.iterdir()
+        }
