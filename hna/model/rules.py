@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr, stdtrit
 
 from hna.evidence.shelf import Shelf
 from hna.model.defaults import Count, Some, read_values
@@ -64,15 +65,21 @@ def missing_share() -> float:
 def off_mean(mean: ArrayLike, spread: ArrayLike, draws: int, headline: ArrayLike) -> NDArray[np.bool_]:
     """Whether the mean of draws is not the headline: ``|m − h| > max(k·s/√S, w·h)``.
 
+    k is the point of Student's t with S − 1 degrees of freedom beyond which lies as much as beyond `Rules.mean_errors` of a
+    normal: the spread of a handful of draws says little. Of one draw nothing can be said.
+
     Parameters
     ----------
     mean, spread : mean m and standard deviation s of the draws, any shape.
     draws : S.
-    headline : h, of that shape; k and w are `Rules.mean_errors` and `Rules.mean_within`.
+    headline : h, of that shape; w is `Rules.mean_within`.
     """
     held = rules()
     off = np.abs(np.subtract(mean, headline))
+    if draws < 2:
+        return np.zeros(np.shape(off), dtype=bool)
+    errors = -stdtrit(draws - 1, ndtr(-held.mean_errors))
     found: NDArray[np.bool_] = off > np.maximum(
-        held.mean_errors * np.asarray(spread) / np.sqrt(draws), held.mean_within * np.asarray(headline)
+        errors * np.asarray(spread) / np.sqrt(draws), held.mean_within * np.asarray(headline)
     )
     return found

@@ -109,3 +109,12 @@ def test_a_mean_is_the_headline_within_its_error():
     wide, narrow = np.array([1 + 0.9 * error, 1 + 1.1 * error]), np.array([1.004, 1.006])
     assert off_mean(wide, 0.5, 100, 1.0).tolist() == [False, True]
     assert off_mean(narrow, 0.0, 100, 1.0).tolist() == [False, True]
+    # Of one draw nothing can be said, and two may lie close together by chance.
+    assert not off_mean(2.0, 0.0, 1, 1.0)
+    assert not off_mean(2.0, 0.001, 2, 1.0)
+    assert off_mean(2.0, 0.001, 10, 1.0)
+
+
+def test_a_handful_of_draws_is_rarely_refused():
+    drawn = np.random.default_rng(7).normal(100.0, 20.0, (4000, 5))
+    assert off_mean(drawn.mean(axis=1), drawn.std(axis=1), 5, 100.0).sum() <= 2
